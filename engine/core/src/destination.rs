@@ -1,0 +1,129 @@
+//! Where deliveries go, and how patiently.
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::decide::RetryPolicy;
+use crate::event::{EventPattern, EventType, Header};
+use crate::id::DestinationId;
+use crate::name::Name;
+use crate::sign::SigningSecret;
+
+/// How long a delivery may live from its planning: no attempt is made after that.
+pub const DELIVERY_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// A place that deliveries of one tenant go to.
+#[derive(Clone, Debug)]
+pub struct Destination {
+    /// Kept as long as the name is; deliveries point to it.
+    pub id: DestinationId,
+    /// Unique within the tenant.
+    pub name: Name,
+    /// What it is and how it is reached.
+    pub kind: DestinationKind,
+    /// The event types that it subscribes to.
+    pub events: Vec<EventPattern>,
+    /// For routes that choose by label.
+    pub labels: Vec<Header>,
+    /// Whether deliveries may be made and sent.
+    pub status: DestinationStatus,
+    /// When to try again.
+    pub retry: RetryPolicy,
+    /// Time limits of one attempt.
+    pub timeouts: Timeouts,
+}
+
+/// What a destination is.
+#[derive(Clone, Debug)]
+pub enum DestinationKind {
+    /// A webhook receiver.
+    Http(HttpTarget),
+}
+
+impl DestinationKind {
+    /// The word for this kind in configuration, the contract and the API.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Http(_) => "http",
+        }
+    }
+}
+
+/// How an HTTP destination is reached.
+#[derive(Clone, Debug)]
+pub struct HttpTarget {
+    /// Absolute, `http` or `https`, without credentials.
+    pub url: Url,
+    /// Newest first; all of them sign.
+    pub secrets: Vec<SigningSecret>,
+}
+
+/// Time limits of one attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// To a connection.
+    pub connect: Duration,
+    /// From the first byte out to the last byte in, connecting included.
+    pub total: Duration,
+}
+
+/// Whether deliveries may be made and sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DestinationStatus {
+    /// Deliveries are made and sent.
+    Active,
+    /// None are made; those that wait are held. Ended by `enable`, or by the file declaring it again.
+    Disabled(DisabledReason),
+}
+
+/// Why a destination is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisabledReason {
+    /// The receiver answered 410 Gone.
+    Gone,
+    /// A person said so.
+    Operator,
+    /// It is no longer in the configuration file.
+    Undeclared,
+}
+
+impl DisabledReason {
+    /// The word for this reason in the tables and the API.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Operator => "operator",
+            Self::Undeclared => "undeclared",
+        }
+    }
+
+    /// Reads what [`Self::as_str`] wrote.
+    pub fn parse(text: &str) -> Option<Self> {
+        [Self::Gone, Self::Operator, Self::Undeclared].into_iter().find(|r| r.as_str() == text)
+    }
+}
+
+impl fmt::Display for DisabledReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl Destination {
+    /// Whether deliveries may be made and sent.
+    pub fn is_active(&self) -> bool {
+        self.status == DestinationStatus::Active
+    }
+
+    /// Whether it wants events of this type.
+    pub fn subscribes_to(&self, event_type: &EventType) -> bool {
+        self.events.iter().any(|pattern| pattern.matches(event_type))
+    }
+
+    /// Whether it carries all of these labels.
+    pub fn carries(&self, labels: &[Header]) -> bool {
+        labels.iter().all(|label| self.labels.contains(label))
+    }
+}

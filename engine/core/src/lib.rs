@@ -1,0 +1,21 @@
+//! The nouns of Weft and the decisions about them.
+//!
+//! Everything in this crate is a pure function of its arguments: no IO, no async, no clock, no dice. Time, chance and fresh
+//! ids are handed in by the caller, which is what makes planning, signing and deciding testable to the last case.
+//! `ARCHITECTURE.md` shows where each piece is used.
+
+pub mod attempt;
+pub mod contract;
+pub mod decide;
+pub mod delivery;
+pub mod destination;
+pub mod draft;
+pub mod event;
+pub mod id;
+pub mod limits;
+pub mod name;
+pub mod pipeline;
+pub mod plan;
+pub mod sign;
+pub mod time;
+pub mod trace;
