@@ -9,6 +9,7 @@ pub mod contract;
 pub mod decide;
 pub mod delivery;
 pub mod destination;
+pub mod digest;
 pub mod draft;
 pub mod event;
 pub mod id;
