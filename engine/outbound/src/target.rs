@@ -1,0 +1,198 @@
+//! An HTTP destination made ready for many requests: its URL taken apart once, with what a delivery may append to it.
+
+use std::net::IpAddr;
+
+use http::uri::PathAndQuery;
+use http::{HeaderValue, Uri};
+use url::{Host, Url};
+use weft_core::delivery::RequestParts;
+use weft_core::destination::{HttpTarget, Timeouts};
+use weft_core::sign::SigningSecret;
+
+use crate::guard::{AddressGuard, Forbidden};
+
+/// Why a URL cannot be a destination. It never quotes the query or a password.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidUrl {
+    /// Neither `http` nor `https`.
+    #[error("the scheme is {0:?}; a destination's URL begins with http:// or https://")]
+    Scheme(String),
+    /// A user name or a password stands before the host.
+    #[error("the URL holds a user name or password; leave them out, deliveries are signed")]
+    Credentials,
+    /// No host to dial.
+    #[error("the URL names no host")]
+    Host,
+    /// The host is an address that the guard refuses.
+    #[error("the address guard refuses it")]
+    Forbidden(#[from] Forbidden),
+    /// Good as a URL, but HTTP cannot carry it.
+    #[error("the URL cannot be the target of an HTTP request")]
+    Uri(#[source] http::uri::InvalidUri),
+    /// The host cannot be said in a `host` header.
+    #[error("the URL's host cannot be the value of a host header")]
+    HostHeader(#[source] http::header::InvalidHeaderValue),
+}
+
+/// Refuses a URL that no attempt could use, for an early word in the configuration check.
+///
+/// A name is not resolved here: what it resolves to may change, so only the connector's check counts.
+///
+/// # Errors
+/// [`InvalidUrl`] says which rule it breaks.
+pub fn check_url(url: &Url, guard: &AddressGuard) -> Result<(), InvalidUrl> {
+    base_uri(url)?;
+    match url.host() {
+        Some(Host::Ipv4(address)) => guard.check(IpAddr::V4(address))?,
+        Some(Host::Ipv6(address)) => guard.check(IpAddr::V6(address))?,
+        Some(Host::Domain(_)) | None => {}
+    }
+    Ok(())
+}
+
+/// An HTTP destination made ready: what every request to it needs is worked out once.
+#[derive(Clone, Debug)]
+pub struct PreparedTarget {
+    base: Uri,
+    pub(crate) host: HeaderValue,
+    pub(crate) secrets: Vec<SigningSecret>,
+    pub(crate) timeouts: Timeouts,
+}
+
+impl PreparedTarget {
+    /// Makes `target` ready, to be reached within `timeouts`.
+    ///
+    /// # Errors
+    /// [`InvalidUrl`], but never for an address: that is refused when it is dialled.
+    pub fn new(target: &HttpTarget, timeouts: Timeouts) -> Result<Self, InvalidUrl> {
+        let base = base_uri(&target.url)?;
+        // `Url` leaves a default port out, as RFC 9110 section 7.2 advises for `host`.
+        let host = base.authority().ok_or(InvalidUrl::Host)?.as_str();
+        let host = HeaderValue::from_str(host).map_err(InvalidUrl::HostHeader)?;
+        Ok(Self { base, host, secrets: target.secrets.clone(), timeouts })
+    }
+
+    /// Where a request with these parts goes: below the destination's own path, after its own query.
+    pub(crate) fn uri(&self, parts: &RequestParts) -> Result<Uri, http::Error> {
+        if parts.path.is_none() && parts.query.is_none() {
+            return Ok(self.base.clone());
+        }
+        let mut text = self.base.path().to_owned();
+        if let Some(below) = &parts.path {
+            if !text.ends_with('/') {
+                text.push('/');
+            }
+            text.push_str(below.strip_prefix('/').unwrap_or(below));
+        }
+        let mut joint = '?';
+        for query in [self.base.query(), parts.query.as_deref()].into_iter().flatten().filter(|q| !q.is_empty()) {
+            text.push(joint);
+            text.push_str(query);
+            joint = '&';
+        }
+        let mut uri = self.base.clone().into_parts();
+        uri.path_and_query = Some(PathAndQuery::try_from(text)?);
+        Ok(Uri::from_parts(uri)?)
+    }
+}
+
+/// The URL as HTTP knows it, without its fragment.
+fn base_uri(url: &Url) -> Result<Uri, InvalidUrl> {
+    if !matches!(url.scheme(), "http" | "https") {
+        return Err(InvalidUrl::Scheme(url.scheme().to_owned()));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(InvalidUrl::Credentials);
+    }
+    if url.host_str().is_none_or(str::is_empty) {
+        return Err(InvalidUrl::Host);
+    }
+    let before_fragment = &url[..url::Position::AfterQuery];
+    before_fragment.parse().map_err(InvalidUrl::Uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    fn check(url: &str, allowed: &[&str]) -> Result<(), InvalidUrl> {
+        let allowed = allowed.iter().map(|block| block.parse().expect("a block")).collect();
+        check_url(&url.parse().expect("a URL"), &AddressGuard::new(allowed))
+    }
+
+    fn uri(url: &str, path: Option<&str>, query: Option<&str>) -> String {
+        let target = HttpTarget { url: url.parse().expect("a URL"), secrets: vec![] };
+        let timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(20) };
+        let target = PreparedTarget::new(&target, timeouts).expect("a usable URL");
+        let parts =
+            RequestParts { path: path.map(str::to_owned), query: query.map(str::to_owned), ..RequestParts::default() };
+        target.uri(&parts).expect("a URI").to_string()
+    }
+
+    #[test]
+    fn promise_8_every_spelling_of_a_forbidden_address_is_refused() {
+        for url in [
+            "http://2130706433/",
+            "http://0x7f000001/",
+            "http://0x7F.1/",
+            "http://0177.0.0.1/",
+            "http://0177.0.0.01./",
+            "http://127.1/",
+            "http://127.0.1/",
+            "http://127.0.0.1./",
+            "http://%31%32%37.0.0.1/",
+            "http://１２７.0.0.1/",
+            "http://127。0。0。1/",
+            "http://0/",
+            "http://[::1]/",
+            "http://[::]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://[::ffff:7f00:1]/",
+            "http://[::127.0.0.1]/",
+            "http://[64:ff9b::7f00:1]/",
+            "http://[64:ff9b:1::7f00:1]/",
+            "http://[2002:7f00:1::]/",
+            "http://169.254.169.254/latest/meta-data/",
+            "https://[fd00:ec2::254]/latest/meta-data/",
+            "http://168.63.129.16/",
+        ] {
+            assert!(matches!(check(url, &[]), Err(InvalidUrl::Forbidden(_))), "{url}");
+        }
+    }
+
+    #[test]
+    fn promise_8_only_plain_http_urls_are_destinations() {
+        for url in ["ftp://example.com/", "file:///etc/passwd", "ws://example.com/"] {
+            assert!(matches!(check(url, &[]), Err(InvalidUrl::Scheme(_))), "{url}");
+        }
+        for url in ["http://user@example.com/", "http://:word@example.com/"] {
+            let error = check(url, &[]).expect_err(url);
+            assert!(matches!(error, InvalidUrl::Credentials) && !error.to_string().contains("word"), "{url}");
+        }
+        for url in ["https://example.com/hooks?a=1#f", "http://8.8.8.8:8080/", "http://localhost/"] {
+            assert!(check(url, &[]).is_ok(), "{url}");
+        }
+        for url in ["http://127.0.0.1:8080/", "http://2130706433/", "http://[::ffff:127.0.0.1]/"] {
+            assert!(check(url, &["127.0.0.1/32"]).is_ok(), "{url}");
+        }
+    }
+
+    #[test]
+    fn parts_are_appended_below_the_destinations_path_and_after_its_query() {
+        for (url, path, query, expected) in [
+            ("http://a.example", None, None, "http://a.example/"),
+            ("http://a.example/hooks?k=1#f", None, None, "http://a.example/hooks?k=1"),
+            ("http://a.example", Some("x"), None, "http://a.example/x"),
+            ("http://a.example/hooks", Some("x/7"), None, "http://a.example/hooks/x/7"),
+            ("http://a.example/hooks/", Some("/x"), None, "http://a.example/hooks/x"),
+            ("http://a.example/hooks?k=1", Some("x"), None, "http://a.example/hooks/x?k=1"),
+            ("http://a.example/hooks?k=1", None, Some("l=2"), "http://a.example/hooks?k=1&l=2"),
+            ("https://a.example:8443/hooks", Some("x"), Some("l=2"), "https://a.example:8443/hooks/x?l=2"),
+            ("http://a.example/hooks?", None, Some(""), "http://a.example/hooks"),
+        ] {
+            assert_eq!(uri(url, path, query), expected);
+        }
+    }
+}
