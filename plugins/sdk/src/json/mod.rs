@@ -1,0 +1,18 @@
+//! JSON payloads without a tree: values are found by pointer and stay slices of the payload.
+//!
+//! A tree costs an allocation per string, list and object, which in a fresh instance is more than the work itself, and
+//! building one of 128 levels needs more than the stack of 64 KiB. [`pick`] reads the text once, whole, and hands out the
+//! wanted parts; [`Value`] looks at one of them. Numbers are compared as written, digit by digit: nothing is rounded.
+
+mod children;
+mod number;
+mod pick;
+mod pointer;
+mod value;
+
+pub use children::{elements, members};
+pub use number::Number;
+pub use pick::{NotJson, Picked, pick};
+pub use pointer::{InvalidPointer, POINTER_TOKENS_MAX, Pointer, Token};
+pub use serde_json::value::RawValue;
+pub use value::{Scalar, Value};
