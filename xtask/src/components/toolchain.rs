@@ -74,6 +74,8 @@ impl Toolchain {
                     cargo.env_remove(variable);
                 }
                 cargo.env("PATH", "/usr/bin:/bin").env("RUSTC_BOOTSTRAP", "1");
+                // What the workspaces' own `.cargo/config.toml` says for the ordinary target.
+                cargo.env("CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_RUSTFLAGS", "-C link-arg=-zstack-size=65536");
                 cargo.args(["build", "--release", "-Zbuild-std=std,panic_abort", "--target", BARE_TARGET]);
                 cargo
             }
