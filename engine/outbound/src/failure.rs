@@ -13,6 +13,7 @@ use crate::guard::Forbidden;
 
 /// Longest reason kept of a failure whose words are not ours.
 const REASON_CHARS_MAX: usize = 200;
+const CLOSED: &str = "the connection was closed before the answer was complete";
 
 /// The outcome that `error` amounts to.
 pub(crate) fn outcome(error: &(dyn Error + 'static)) -> AttemptOutcome {
@@ -67,22 +68,22 @@ fn of_http(error: &hyper::Error) -> Option<AttemptOutcome> {
         return Some(unreachable(format!("the answer is not HTTP: {error}")));
     }
     if error.is_incomplete_message() {
-        return Some(unreachable("the connection was closed before the answer was complete"));
+        return Some(unreachable(CLOSED));
     }
     None
 }
 
 fn of_io(error: &io::Error) -> Option<AttemptOutcome> {
+    let kind = error.kind();
+    if kind == io::ErrorKind::TimedOut {
+        return Some(AttemptOutcome::TimedOut { waiting_for: Waiting::Connection });
+    }
+    if kind == io::ErrorKind::UnexpectedEof {
+        // By this kind hyper says that a body, and rustls that a session, was cut short.
+        return Some(unreachable(CLOSED));
+    }
     // Someone else's error in an I/O error's clothes says more than the clothes.
-    if error.get_ref().is_some() && error.kind() != io::ErrorKind::TimedOut {
-        return None;
-    }
-    match error.kind() {
-        io::ErrorKind::TimedOut => Some(AttemptOutcome::TimedOut { waiting_for: Waiting::Connection }),
-        // Where a connection that was up ends inside TLS or a body, hyper says it by this kind.
-        io::ErrorKind::UnexpectedEof => Some(unreachable("the connection was closed before the answer was complete")),
-        kind => Some(unreachable(kind.to_string())),
-    }
+    error.get_ref().is_none().then(|| unreachable(kind.to_string()))
 }
 
 /// The cause inside `error`. An I/O error's own `source` skips the error that it wraps.

@@ -1,5 +1,10 @@
 //! Attempts by HTTP: one signed request, one answer, within two time limits.
 //!
+//! The client is hyper-util's, under this crate's own connector. `examples/send_cost.rs` runs it in turn with reqwest, each with
+//! the same guard, TLS configuration, headers and signature, 1 KiB bodies, 64 under way, on 2 busy cores: 11.3 µs of CPU per
+//! attempt against 16.7 µs (medians of nine rounds), 32 % less. It also tells a connection that does not come up from an
+//! answer that does not come, and limits the former per destination, where reqwest has one limit per client.
+//!
 //! Connections are kept per scheme, host and port, by one client for all destinations. Redirects are answers like any other
 //! and proxies are not known here, so that the address that the guard saw is the one that gets the body.
 
@@ -255,4 +260,90 @@ fn native_roots() -> RootCertStore {
         );
     }
     roots
+}
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertifiedKey, generate_simple_self_signed};
+    use rustls::ServerConfig;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+    use weft_core::destination::HttpTarget;
+
+    use super::*;
+
+    /// Sends once to a receiver whose certificate for `localhost` signs itself, by a sender that trusts what `trusted` makes
+    /// of that certificate. The other value is the server name that the receiver was asked for, if the handshake ended well.
+    async fn send_by_tls(
+        host: &str,
+        trusted: impl Fn(rustls::pki_types::CertificateDer<'static>) -> RootCertStore,
+    ) -> (AttemptOutcome, Option<String>) {
+        let CertifiedKey { cert, signing_key } = generate_simple_self_signed(["localhost".to_owned()]).expect("a key");
+        let key = rustls::pki_types::PrivateKeyDer::try_from(signing_key.serialize_der()).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let server = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("versions")
+            .with_no_client_auth()
+            .with_single_cert(vec![cert.der().clone()], key)
+            .expect("a server");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("https://{host}:{}/", listener.local_addr().expect("an address").port());
+        let receiver = tokio::spawn(async move {
+            let (stream, _) = listener.accept().await.expect("a connection");
+            let mut stream = TlsAcceptor::from(Arc::new(server)).accept(stream).await.ok()?;
+            stream.read_u8().await.ok()?;
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.ok()?;
+            stream.get_ref().1.server_name().map(str::to_owned)
+        });
+        let config = SenderConfig {
+            guard: AddressGuard::new(vec!["127.0.0.1".parse().expect("a block")]),
+            response_bytes_max: 1024,
+            user_agent: "Weft/0.1.0".to_owned(),
+        };
+        let sender = Sender::trusting(trusted(cert.der().clone()), config).expect("a sender");
+        let target = HttpTarget { url: url.parse().expect("a URL"), secrets: vec![] };
+        let patient = Duration::from_secs(60);
+        let target = PreparedTarget::new(&target, Timeouts { connect: patient, total: patient }).expect("a usable URL");
+        let report = sender
+            .send(OutgoingRequest {
+                target: &target,
+                webhook_id: "evt_1",
+                event_type: "a",
+                content_type: "text/plain",
+                parts: &RequestParts::default(),
+                body: Bytes::from_static(b"x"),
+                now: Timestamp::from_ms(0),
+            })
+            .await;
+        (report.outcome, receiver.await.expect("no panic"))
+    }
+
+    fn this(certificate: rustls::pki_types::CertificateDer<'static>) -> RootCertStore {
+        let mut roots = RootCertStore::empty();
+        roots.add(certificate).expect("a certificate");
+        roots
+    }
+
+    #[tokio::test]
+    async fn promise_8_a_certificate_that_signs_itself_is_refused() {
+        let (outcome, _) = send_by_tls("localhost", |_| native_roots()).await;
+        let AttemptOutcome::Unreachable { reason } = outcome else { panic!("must be unreachable: {outcome:?}") };
+        assert!(reason.starts_with("tls: invalid peer certificate"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn promise_8_a_trusted_certificate_for_another_name_is_refused() {
+        let (outcome, _) = send_by_tls("127.0.0.1", this).await;
+        let AttemptOutcome::Unreachable { reason } = outcome else { panic!("must be unreachable: {outcome:?}") };
+        assert!(reason.contains("certificate not valid for name"), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn tls_asks_for_the_name_though_the_checked_address_is_dialled() {
+        let (outcome, name) = send_by_tls("localhost", this).await;
+        assert_eq!(outcome, AttemptOutcome::Accepted { status: 204 });
+        assert_eq!(name.as_deref(), Some("localhost"));
+    }
 }

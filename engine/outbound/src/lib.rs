@@ -4,8 +4,8 @@
 //! [`AddressGuard`] stands in the connector, where every address is seen at the moment it is dialled. One file per kind of
 //! destination: `http.rs` is the first.
 //!
-//! HTTP goes through hyper-util's client under this crate's own connector. `examples/send_cost.rs` measures it against
-//! reqwest with the same guard; the figures stand in the module documentation of [`mod@http`].
+//! HTTP goes through hyper-util's client under this crate's own connector, which the documentation of [`mod@http`] compares
+//! with reqwest.
 
 mod cidr;
 mod connect;
