@@ -24,3 +24,22 @@ impl Transform for Stamp {
 }
 
 weft_plugin::export!(Stamp: transform);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weft_plugin::{Payload, config, testing};
+
+    #[test]
+    fn every_event_goes_on_with_the_version_and_nothing_else_changed() {
+        let stamp: Stamp = config::parse("").expect("no configuration");
+        for data in [Payload::Text("{}".to_owned()), Payload::Text("no json".to_owned()), Payload::Binary(vec![0xff])] {
+            let event = Event { data, ..testing::event("") };
+            let Ok(Outputs::Events(patches)) = stamp.transform(&event) else { panic!("an output") };
+            let [patch] = patches.as_slice() else { panic!("one output") };
+            assert!(patch.data.is_none() && patch.event_type.is_none() && patch.set_headers.is_empty());
+            let [attribute] = patch.set_attributes.as_slice() else { panic!("one attribute") };
+            assert_eq!((attribute.name.as_str(), attribute.value.as_str()), (ATTRIBUTE, VERSION));
+        }
+    }
+}

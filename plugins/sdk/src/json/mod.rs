@@ -1,8 +1,9 @@
 //! JSON payloads without a tree: values are found by pointer and stay slices of the payload.
 //!
-//! A tree costs an allocation per string, list and object, which in a fresh instance is more than the work itself, and
-//! building one of 128 levels needs more than the stack of 64 KiB. [`pick`] reads the text once, whole, and hands out the
-//! wanted parts; [`Value`] looks at one of them. Numbers are compared as written, digit by digit: nothing is rounded.
+//! A tree costs an allocation for each string, list and object; in a fresh instance, where the first use of every page of
+//! memory costs too, that is more than all other work together, and grows with the payload. [`pick`] reads the text once,
+//! whole, and hands out the wanted parts; [`Value`] looks at one of them. Numbers are compared as written, digit by digit:
+//! nothing is rounded.
 
 mod children;
 mod number;
