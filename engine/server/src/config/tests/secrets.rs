@@ -1,0 +1,142 @@
+//! Secrets are references, and everything that is wrong with them is reported without their text.
+
+use std::ffi::OsString;
+use std::fs;
+
+use super::super::{Config, ConfigSecrets, Problems, load};
+use super::{assert_problem, good, problems};
+use crate::secrets::KeyHash;
+
+const KEY: &str = "cb7e2f5d1a904836b7c2d1e0f9a8b7c6";
+const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+const TEXT: &str = r#"
+seal.key = { env = "SEAL" }
+[[tenant]]
+name = "shop"
+keys = [{ name = "checkout", env = "SHOP_KEY" }]
+[[tenant.destination]]
+name = "crm"
+url = "https://crm.example/hook"
+secrets = [{ env = "CRM_SECRET" }, { env = "CRM_BEFORE" }]
+[[tenant.destination]]
+name = "audit"
+url = "https://audit.example/hook"
+[[tenant]]
+name = "bank"
+keys = [{ name = "ledger", env = "BANK_KEY" }]
+"#;
+
+fn read(config: &Config, environment: &[(&str, &str)]) -> Result<ConfigSecrets, Problems> {
+    let find = |name: &str| environment.iter().find(|(key, _)| *key == name).map(|(_, value)| OsString::from(*value));
+    config.read_secrets_from(&find)
+}
+
+#[test]
+fn secrets_are_read_where_the_configuration_says() {
+    let other = KEY.replace('c', "d");
+    let seal = "fb".repeat(32);
+    let secrets = read(
+        &good(TEXT),
+        &[("SEAL", &seal), ("SHOP_KEY", KEY), ("CRM_SECRET", SECRET), ("CRM_BEFORE", SECRET), ("BANK_KEY", &other)],
+    )
+    .expect("all there");
+    assert!(secrets.seal_key.is_some());
+    let shop = &secrets.tenants[0];
+    assert_eq!((shop.keys[0].name.as_str(), shop.keys[0].hash), ("checkout", KeyHash::of(KEY)));
+    assert_eq!(shop.destinations.len(), 1, "a destination without secrets gets one elsewhere");
+    assert_eq!(shop.destinations[0].secrets.len(), 2);
+    assert_eq!(shop.destinations[0].secrets[0].reveal(), SECRET);
+    assert!(!format!("{secrets:?}").contains(&SECRET[10..20]));
+}
+
+#[test]
+fn promise_8_all_that_is_wrong_with_secrets_is_reported_without_their_text() {
+    let environment = [("SEAL", "hunter2"), ("SHOP_KEY", "hunter2"), ("CRM_SECRET", "hunter2"), ("BANK_KEY", " ")];
+    let report = read(&good(TEXT), &environment).expect_err("all of them wrong").to_string();
+    let wanted = "\
+weft.toml:2: seal.key: what the environment variable SEAL holds cannot be used: a seal key is 32 bytes as 64 hexadecimal digits or as base64; make one with `openssl rand -base64 32`
+weft.toml:5: tenant[0].keys[0]: what the environment variable SHOP_KEY holds cannot be used: a key has 32 to 256 characters, this one has 7; make one with `openssl rand -base64 32`
+weft.toml:9: tenant[0].destination[0].secrets[0]: what the environment variable CRM_SECRET holds cannot be used: a signing secret starts with \"whsec_\"
+weft.toml:9: tenant[0].destination[0].secrets[1]: the environment variable CRM_BEFORE is not set; set it for the engine's process
+weft.toml:15: tenant[1].keys[0]: the environment variable BANK_KEY is empty
+5 problems; nothing of this configuration was applied";
+    assert_eq!(report, wanted);
+}
+
+#[test]
+fn promise_8_one_key_cannot_belong_to_two_tenants() {
+    let environment = [
+        ("SEAL", &*"fb".repeat(32)),
+        ("SHOP_KEY", KEY),
+        ("CRM_SECRET", SECRET),
+        ("CRM_BEFORE", SECRET),
+        ("BANK_KEY", KEY),
+    ];
+    let report = read(&good(TEXT), &environment).expect_err("the same key").to_string();
+    assert!(
+        report.starts_with("weft.toml:15: tenant[1].keys[0]: holds the same key as weft.toml:5: tenant[0].keys[0];"),
+        "{report}"
+    );
+}
+
+#[test]
+fn promise_8_a_secret_in_the_file_is_a_problem_and_never_shown() {
+    let tenant = |keys: &str| format!("[[tenant]]\nname = \"shop\"\nkeys = {keys}");
+    for text in [
+        tenant("\"hunter2\""),
+        tenant("[\"hunter2\"]"),
+        tenant("[{ name = \"checkout\", value = \"hunter2\" }]"),
+        tenant("[{ name = \"checkout\", env = \"hunter 2 hunter2\" }]"),
+        tenant("[{ name = \"checkout\", env = \"whsec_hunter2\" }]"),
+        "seal.key = \"hunter2\"".to_owned(),
+        "seal = \"hunter2\"".to_owned(),
+        "seal.kye = \"hunter2\"".to_owned(),
+    ] {
+        let found = problems(&text);
+        assert!(!found.is_empty(), "{text}");
+        assert!(found.iter().all(|problem| !problem.contains("hunter2")), "{found:#?}");
+    }
+    assert_problem("seal.key = \"hunter2\"", "a secret must not stand in the file");
+    assert_problem(
+        &tenant("[{ name = \"a\", env = \"A\", file = \"b\" }]"),
+        "one place for the secret, env or file, not both",
+    );
+    assert_problem(
+        &tenant("[{ name = \"a\", env = \"A\" }, { name = \"a\", env = \"B\" }]"),
+        "there is a key a already",
+    );
+}
+
+#[test]
+fn a_secret_file_is_found_beside_the_configuration() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("weft.toml");
+    let text = "[[tenant]]\nname = \"shop\"\nkeys = [{ name = \"checkout\", file = \"shop.key\" }]";
+    fs::write(&path, text).expect("a file");
+    let config = load(&path).expect("good").config;
+
+    let report = config.read_secrets().expect_err("no such file").to_string();
+    assert!(report.contains("weft.toml:3: tenant[0].keys[0]: the file "), "{report}");
+    assert!(report.contains("shop.key cannot be read: "), "{report}");
+
+    fs::write(folder.path().join("shop.key"), format!("{KEY}\n")).expect("a file");
+    let secrets = config.read_secrets().expect("there");
+    assert_eq!(secrets.tenants[0].keys[0].hash, KeyHash::of(KEY));
+}
+
+#[cfg(unix)]
+#[test]
+fn promise_8_a_secret_file_that_every_user_can_read_is_a_warning() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().expect("a folder");
+    let key = folder.path().join("shop.key");
+    fs::write(&key, KEY).expect("a file");
+    fs::set_permissions(&key, fs::Permissions::from_mode(0o644)).expect("own file");
+    let config = good(&format!("[[tenant]]\nname = \"shop\"\nkeys = [{{ name = \"a\", file = {key:?} }}]"));
+    let warnings = config.read_secrets().expect("readable").warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(
+        warnings[0].to_string().starts_with("weft.toml:3: tenant[0].keys[0]: every user of this machine can read ")
+    );
+}
