@@ -1,11 +1,12 @@
 //! `cargo xtask`: everything that is done to this repository and is not `cargo build`.
 //!
 //! Each command is one module: [`components`] builds the guests, [`test`] runs every check that guards a change,
-//! [`tidy`] is the check of the house rules. All set-up lives here, so that a clone
+//! [`tidy`] is the check of the house rules, [`bench`] measures against the floor. All set-up lives here, so that a clone
 //! with a Rust toolchain and a C compiler needs nothing done by hand. It compiles in seconds, because it is the first
 //! thing a newcomer runs: heavy parts belong into the programs that it builds and starts.
 
 mod apt;
+mod bench;
 mod command;
 mod components;
 mod project;
@@ -34,6 +35,8 @@ enum Task {
     Test(test::Options),
     /// Checks the house rules that neither the compiler nor a lint can see
     Tidy,
+    /// Measures Weft and the floor in turn and prints their ratios
+    Bench(bench::Options),
 }
 
 fn main() -> ExitCode {
@@ -52,5 +55,6 @@ fn run(project: &Project, task: &Task) -> anyhow::Result<()> {
         Task::Components(options) => components::build(project, options).map(drop),
         Task::Test(options) => test::run(project, options),
         Task::Tidy => tidy::run(project),
+        Task::Bench(options) => bench::run(project, options),
     }
 }
