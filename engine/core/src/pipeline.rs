@@ -1,5 +1,6 @@
 //! A tenant's ordered steps, and what happens when one of them fails.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::contract::Role;
@@ -21,8 +22,8 @@ pub struct Step {
     pub plugin: PluginRef,
     /// The roles to run; all that the plugin exports if empty.
     pub roles: Vec<Role>,
-    /// The step's configuration, JSON text.
-    pub config: String,
+    /// The step's configuration, JSON text; shared, because every call is handed it.
+    pub config: Arc<str>,
     /// Inbound headers that the plugin may see, lower case.
     pub headers: Vec<String>,
     /// Whether a route is shown the destinations.

@@ -1,6 +1,7 @@
 //! A point in time, to the millisecond. Nothing here reads a clock.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// Milliseconds in a day: the grain of the ledger.
@@ -57,6 +58,25 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Why a text is not a [`Timestamp`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a time: use RFC 3339, e.g. 2026-01-31T12:00:00Z")]
+pub struct InvalidTimestamp {
+    text: String,
+}
+
+/// Reads RFC 3339 with any offset; what is finer than a millisecond is cut off.
+impl FromStr for Timestamp {
+    type Err = InvalidTimestamp;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTimestamp> {
+        match text.parse::<jiff::Timestamp>() {
+            Ok(at) => Ok(Self(at.as_millisecond())),
+            Err(_) => Err(InvalidTimestamp { text: text.chars().take(80).collect() }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +84,15 @@ mod tests {
     #[test]
     fn a_timestamp_reads_as_rfc_3339_with_milliseconds() {
         assert_eq!(Timestamp::from_ms(1_614_265_330_007).to_string(), "2021-02-25T15:02:10.007Z");
+    }
+
+    #[test]
+    fn a_timestamp_reads_back_as_it_was_shown_and_with_other_offsets() {
+        let at = Timestamp::from_ms(1_614_265_330_007);
+        assert_eq!(at.to_string().parse(), Ok(at));
+        assert_eq!("2021-02-25T16:02:10.007+01:00".parse(), Ok(at));
+        let refused = "yesterday".parse::<Timestamp>().expect_err("not a time");
+        assert!(refused.to_string().contains("RFC 3339"), "{refused}");
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn step(table: Table<'_>, limits: &Limits, names: &mut Unique) -> Option<Step> {
         name: name?,
         plugin: plugin?,
         roles,
-        config: config?,
+        config: config?.into(),
         headers,
         sees_destinations: sees_destinations?,
         on_failure,

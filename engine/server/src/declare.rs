@@ -1,0 +1,196 @@
+//! From a checked configuration to a catalog: names get their lasting ids, keys their hashes, destinations their secrets.
+//!
+//! The store knows who was here before; the file says who is to be. Both meet in one transaction of the store, and what
+//! comes out is the catalog that the workers read.
+
+use std::collections::HashMap;
+
+use bytes::Bytes;
+use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget};
+use weft_core::name::Name;
+use weft_core::sign::{InvalidSecret, SECRET_BYTES_GENERATED, SigningSecret};
+use weft_outbound::InvalidUrl;
+use weft_store::catalog::{Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant, DestinationRecord, TenantRecord};
+use weft_store::{Store, StoreError};
+
+use crate::catalog::{Caller, Catalog, Tenant};
+use crate::clock::Clock;
+use crate::config::{Config, ConfigSecrets, DestinationConfig, TenantConfig};
+use crate::secrets::{KeyHash, OpenError, SealKey, SealedFor, random_bytes};
+
+/// The name of the secret that Weft makes for a destination that names none.
+const GENERATED: &str = "signing";
+
+/// Why a configuration could not be brought into force.
+#[derive(Debug, thiserror::Error)]
+pub enum DeclareError {
+    /// The store failed.
+    #[error("could not bring the configuration into the store")]
+    Store(#[from] StoreError),
+    /// A sealed secret does not open.
+    #[error("could not open the signing secret of destination {destination} of tenant {tenant}")]
+    Sealed {
+        /// Whose.
+        tenant: Name,
+        /// Of which destination.
+        destination: Name,
+        /// Why.
+        #[source]
+        source: OpenError,
+    },
+    /// A sealed secret opens and is no secret.
+    #[error("the signing secret of destination {destination} of tenant {tenant} is damaged")]
+    Damaged {
+        /// Whose.
+        tenant: Name,
+        /// Of which destination.
+        destination: Name,
+        /// Why.
+        #[source]
+        source: InvalidSecret,
+    },
+    /// The system gave no random bytes.
+    #[error("could not make a signing secret")]
+    Chance(#[from] std::io::Error),
+    /// A destination cannot be the target of a request.
+    #[error("a destination's url cannot be used")]
+    Url(#[from] InvalidUrl),
+}
+
+/// Brings configurations into force.
+pub struct Declarer<'a> {
+    /// Who was here before.
+    pub store: &'a Store,
+    /// For fresh ids.
+    pub clock: &'a Clock,
+    /// Seals the secrets that are made.
+    pub seal: &'a SealKey,
+}
+
+impl Declarer<'_> {
+    /// Brings `config` into force and answers the catalog of it.
+    ///
+    /// # Errors
+    /// [`DeclareError`]. What the store took stays, and is the same again the next time.
+    pub async fn declare(
+        &self,
+        config: &Config,
+        secrets: ConfigSecrets,
+        operator: KeyHash,
+    ) -> Result<Catalog, DeclareError> {
+        let declaration = self.declaration(config, &secrets);
+        let known = self.store.declare(declaration, self.clock.now()).await?;
+        let mut signing = signing_secrets(secrets);
+        let mut keys = HashMap::from([(operator, Caller::Operator)]);
+        let mut tenants = Vec::with_capacity(config.tenants.len());
+        for declared in &config.tenants {
+            let Some(record) = known.tenants.iter().find(|record| record.name == declared.name) else { continue };
+            for key in record.keys.iter().filter(|key| key.declared) {
+                keys.insert(KeyHash::from_bytes(key.hash), Caller::Tenant(record.id));
+            }
+            tenants.push(self.tenant(declared, record, &mut signing).await?);
+        }
+        Ok(Catalog::new(tenants, keys)?)
+    }
+
+    fn declaration(&self, config: &Config, secrets: &ConfigSecrets) -> Declaration {
+        let tenants = config.tenants.iter().zip(&secrets.tenants).map(|(tenant, secrets)| DeclaredTenant {
+            fresh: self.clock.fresh(),
+            name: tenant.name.clone(),
+            keys: secrets
+                .keys
+                .iter()
+                .map(|key| DeclaredKey { fresh: self.clock.fresh(), name: key.name.clone(), hash: *key.hash.as_bytes() })
+                .collect(),
+            destinations: tenant
+                .destinations
+                .iter()
+                .map(|destination| DeclaredDestination { fresh: self.clock.fresh(), name: destination.name.clone() })
+                .collect(),
+        });
+        // The operator's key lies in the data folder, not in the configuration.
+        Declaration { tenants: tenants.collect(), operator_keys: Vec::new() }
+    }
+
+    async fn tenant(
+        &self,
+        declared: &TenantConfig,
+        record: &TenantRecord,
+        signing: &mut SigningSecrets,
+    ) -> Result<Tenant, DeclareError> {
+        let mut destinations = Vec::with_capacity(declared.destinations.len());
+        for destination in &declared.destinations {
+            let Some(known) = record.destinations.iter().find(|known| known.name == destination.name) else { continue };
+            let secrets = match signing.remove(&(declared.name.clone(), destination.name.clone())) {
+                Some(secrets) => secrets,
+                None => vec![self.generated(&declared.name, known).await?],
+            };
+            destinations.push(ready(destination, known, secrets));
+        }
+        let mut headers: Vec<_> = declared.pipeline.steps.iter().flat_map(|step| step.headers.clone()).collect();
+        headers.sort_unstable();
+        headers.dedup();
+        Ok(Tenant {
+            id: record.id,
+            name: declared.name.clone(),
+            type_pointer: declared.type_pointer.clone(),
+            pipeline: declared.pipeline.clone(),
+            headers,
+            destinations,
+        })
+    }
+
+    /// The secret that was made for a destination when it was first seen, or one that is made for it here.
+    async fn generated(&self, tenant: &Name, destination: &DestinationRecord) -> Result<SigningSecret, DeclareError> {
+        let owner = destination.id.to_string();
+        let whom = SealedFor { owner: &owner, name: GENERATED };
+        let names = || (tenant.clone(), destination.name.clone());
+        let sealed = self.store.sealed(destination.id).await?;
+        if let Some((_, sealed)) = sealed.iter().find(|(name, _)| name.as_str() == GENERATED) {
+            let plain = self.seal.open(whom, sealed).map_err(|source| {
+                let (tenant, destination) = names();
+                DeclareError::Sealed { tenant, destination, source }
+            })?;
+            return SigningSecret::from_bytes(plain.to_vec()).map_err(|source| {
+                let (tenant, destination) = names();
+                DeclareError::Damaged { tenant, destination, source }
+            });
+        }
+        let plain = random_bytes::<SECRET_BYTES_GENERATED>()?;
+        let sealed = Bytes::from(self.seal.seal(whom, &plain, random_bytes()?));
+        let name: Name = GENERATED.parse().expect("the constant is a name");
+        self.store.put_sealed(destination.id, name, sealed, self.clock.now()).await?;
+        Ok(SigningSecret::from_bytes(plain.to_vec()).expect("as many bytes as a secret has"))
+    }
+}
+
+/// The secrets that the configuration names, by tenant and destination.
+type SigningSecrets = HashMap<(Name, Name), Vec<SigningSecret>>;
+
+fn signing_secrets(secrets: ConfigSecrets) -> SigningSecrets {
+    let tenants = secrets.tenants.into_iter();
+    tenants
+        .flat_map(|tenant| {
+            let name = tenant.tenant;
+            tenant.destinations.into_iter().map(move |named| ((name.clone(), named.destination), named.secrets))
+        })
+        .collect()
+}
+
+fn ready(declared: &DestinationConfig, known: &DestinationRecord, secrets: Vec<SigningSecret>) -> Destination {
+    // What is in the file is declared, whatever the store remembers of the time without it.
+    let status = match known.status {
+        DestinationStatus::Disabled(DisabledReason::Undeclared) => DestinationStatus::Active,
+        other @ (DestinationStatus::Active | DestinationStatus::Disabled(_)) => other,
+    };
+    Destination {
+        id: known.id,
+        name: declared.name.clone(),
+        kind: DestinationKind::Http(HttpTarget { url: declared.url.clone(), secrets }),
+        events: declared.events.clone(),
+        labels: declared.labels.clone(),
+        status,
+        retry: declared.retry.clone(),
+        timeouts: declared.timeouts,
+    }
+}

@@ -1,0 +1,134 @@
+//! Fan out: stores what passes made, everything that waits in one commit, and sends the deliveries on.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::{Mutex, mpsc};
+use weft_core::event::Event;
+use weft_core::plan::BodyRef;
+use weft_core::time::Timestamp;
+use weft_store::Store;
+use weft_store::work::{DeliveryWork, Finished, FinishedPass, NewDelivery, PassEnd};
+
+use crate::clock::Clock;
+use crate::telemetry::Metrics;
+use crate::workers::intake::{HandOver, first_work};
+use crate::workers::outbox::Reservation;
+use crate::workers::plugin_threads::RunPass;
+
+/// Passes of one commit at most.
+const BATCH_MAX: usize = 256;
+/// The wait before a commit that failed is tried again.
+const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The worker. Several may run on clones, so that a batch gathers while another commits.
+#[derive(Clone)]
+pub struct FanOut {
+    /// What the plugin threads have finished.
+    pub passes: Arc<Mutex<mpsc::Receiver<RunPass>>>,
+    /// Where it is stored.
+    pub store: Store,
+    /// Where deliveries go on.
+    pub hand_over: HandOver,
+    /// For leases and the wait after a failed commit.
+    pub clock: Clock,
+    /// For the ends of events.
+    pub metrics: Arc<Metrics>,
+}
+
+/// The places that wait for a pass's commit.
+struct Places {
+    filled: Vec<(Reservation, DeliveryWork)>,
+    left_behind: bool,
+    end: &'static str,
+}
+
+impl FanOut {
+    /// Stores everything that waits; waits if nothing does. `false` once all plugin threads are gone.
+    ///
+    /// A commit that fails is tried again until it succeeds: the passes are done, and must not be run twice for a full
+    /// disk. Meanwhile the threads fill the channel and then wait.
+    pub async fn tick(&self) -> bool {
+        let mut batch = Vec::new();
+        if self.passes.lock().await.recv_many(&mut batch, BATCH_MAX).await == 0 {
+            return false;
+        }
+        let now = self.clock.now();
+        let (mut finished, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for RunPass { event, finished: mut pass } in batch {
+            waiting.push((event.id, self.reserve(&event, &mut pass, now)));
+            finished.push(pass);
+        }
+        let answers = loop {
+            match self.store.finish_passes(finished.clone()).await {
+                Ok(answers) => break answers,
+                Err(weft_store::StoreError::Closed) => return false,
+                Err(error) => {
+                    self.metrics.store_failed();
+                    tracing::error!(error = &error as &dyn std::error::Error, "passes not stored yet");
+                    self.clock.sleep_until(self.clock.now().plus(STORE_RETRY)).await;
+                }
+            }
+        };
+        for ((event, places), answer) in waiting.into_iter().zip(answers) {
+            match answer {
+                Finished::Done => self.go_on(places),
+                Finished::LeaseLost => {
+                    self.metrics.lease_lost();
+                    tracing::warn!(event.id = %event, "the pass of {event} came too late; another has its lease");
+                }
+            }
+        }
+        true
+    }
+
+    /// Reserves places for the deliveries of a pass and leases those that find one.
+    fn reserve(&self, event: &Event, pass: &mut FinishedPass, now: Timestamp) -> Places {
+        let lease = self.hand_over.term.from(now);
+        let mut places = Places { filled: Vec::new(), left_behind: false, end: "retry" };
+        match &mut pass.end {
+            PassEnd::Routed { bodies, deliveries } => {
+                places.end = "routed";
+                for delivery in deliveries {
+                    let body = body_of(event, bodies, delivery);
+                    // A delayed delivery waits in the store for its time.
+                    let place = if delivery.due_at <= now {
+                        self.hand_over.outbox.reserve(delivery.destination, body.len())
+                    } else {
+                        None
+                    };
+                    delivery.lease = place.is_some().then_some(lease);
+                    match place {
+                        Some(place) => places.filled.push((place, first_work(event, delivery, body, lease))),
+                        None => places.left_behind = true,
+                    }
+                }
+            }
+            PassEnd::Dropped { .. } => places.end = "dropped",
+            PassEnd::Dead { .. } => places.end = "dead",
+            PassEnd::Retry { .. } => places.left_behind = true,
+        }
+        places
+    }
+
+    fn go_on(&self, places: Places) {
+        if places.end != "retry" {
+            self.metrics.event_ended(places.end);
+        }
+        for (place, work) in places.filled {
+            place.fill(work);
+        }
+        if places.left_behind {
+            self.hand_over.claims.wake();
+        }
+    }
+}
+
+fn body_of(event: &Event, bodies: &[Bytes], delivery: &NewDelivery) -> Bytes {
+    match delivery.body {
+        BodyRef::Event => event.body.clone(),
+        // The plan made both; an index without a body would be a defect there, and the store would refuse the pass.
+        BodyRef::New(place) => bodies.get(place).cloned().unwrap_or_default(),
+    }
+}

@@ -1,0 +1,97 @@
+//! The threads on which guests run: beside, not on, the threads that serve HTTP.
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use weft_core::event::Event;
+use weft_core::limits::CallLimits;
+use weft_store::work::{FinishedPass, PassWork};
+
+use crate::catalog::CurrentCatalog;
+use crate::clock::Clock;
+use crate::plugins::active::ActiveVersions;
+use crate::telemetry::Metrics;
+use crate::workers::pass::{PassContext, run_pass};
+use crate::workers::pass_queue::PassQueue;
+
+/// What every plugin thread leans on.
+#[derive(Clone)]
+pub struct PassRunner {
+    /// Who is known.
+    pub catalog: CurrentCatalog,
+    /// What runs.
+    pub versions: ActiveVersions,
+    /// Around each call.
+    pub limits: CallLimits,
+    /// Around a pass: what its lease allows.
+    pub time_max: Duration,
+    /// How many deliveries one event may make.
+    pub deliveries_max: usize,
+    /// For the passes' times and ids.
+    pub clock: Clock,
+    /// For the steps' times and faults.
+    pub metrics: Arc<Metrics>,
+}
+
+/// A pass that has run, with the event that it ran on: the fan-out hands its deliveries on from memory.
+#[derive(Clone, Debug)]
+pub struct RunPass {
+    /// The event.
+    pub event: Arc<Event>,
+    /// What came out.
+    pub finished: FinishedPass,
+}
+
+impl PassRunner {
+    /// Runs one pass; `None` if its tenant is not in the catalog, so that the pass must wait.
+    pub fn run(&self, work: &PassWork) -> Option<RunPass> {
+        let catalog = self.catalog.snapshot();
+        let tenant = catalog.tenant(work.event.tenant)?;
+        let versions = self.versions.snapshot();
+        let context = PassContext {
+            tenant,
+            versions: &versions,
+            limits: &self.limits,
+            time_max: self.time_max,
+            deliveries_max: self.deliveries_max,
+            clock: &self.clock,
+            metrics: &self.metrics,
+        };
+        Some(RunPass { event: work.event.clone(), finished: run_pass(work, &context) })
+    }
+}
+
+/// Starts `count` threads, which end when `queue` is closed.
+///
+/// Passes that cannot be run at present are dropped: their lease ends by itself.
+///
+/// # Errors
+/// If the system gives no thread.
+pub fn start_plugin_threads(
+    count: usize,
+    queue: &PassQueue,
+    runner: &PassRunner,
+    finished: &mpsc::Sender<RunPass>,
+) -> std::io::Result<Vec<JoinHandle<()>>> {
+    (0..count)
+        .map(|number| {
+            let (queue, runner, finished) = (queue.clone(), runner.clone(), finished.clone());
+            std::thread::Builder::new().name(format!("weft-plugin-{number}")).spawn(move || {
+                while let Some((work, slot)) = queue.take() {
+                    let pass = runner.run(&work);
+                    // The tenant's turn comes again before the fan-out has room: the channel is the bound, not the slot.
+                    drop(slot);
+                    let Some(pass) = pass else {
+                        tracing::warn!(event.id = %work.event.id, "the event's tenant is not declared; it waits");
+                        continue;
+                    };
+                    if finished.blocking_send(pass).is_err() {
+                        return;
+                    }
+                }
+            })
+        })
+        .collect()
+}

@@ -1,0 +1,50 @@
+//! Upkeep: ends what has outlived itself, and prunes what ended long ago.
+
+use std::time::Duration;
+
+use weft_store::{Store, StoreError};
+
+use crate::clock::Clock;
+
+/// Rows of one transaction at most: a batch must not hold up the commits of live traffic.
+const BATCH: u32 = 200;
+/// How often it is looked for.
+const EVERY: Duration = Duration::from_secs(60);
+
+/// The worker.
+pub struct Upkeep {
+    /// What is kept up.
+    pub store: Store,
+    /// For ages.
+    pub clock: Clock,
+    /// Age at which ended rows are pruned.
+    pub retention: Duration,
+}
+
+impl Upkeep {
+    /// Ends held deliveries whose lifetime is over and prunes what ended before the retention, in small batches.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was done is done.
+    pub async fn tick(&self) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        while self.store.expire_deliveries(BATCH, now).await? > 0 {
+            tokio::task::yield_now().await;
+        }
+        let before = now.minus(self.retention);
+        while self.store.prune(before, BATCH, now).await?.more {
+            tokio::task::yield_now().await;
+        }
+        Ok(())
+    }
+
+    /// Ticks now and then, until the future is dropped.
+    pub async fn run(&self) {
+        loop {
+            if let Err(error) = self.tick().await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "upkeep could not be finished");
+            }
+            self.clock.sleep_until(self.clock.now().plus(EVERY)).await;
+        }
+    }
+}
