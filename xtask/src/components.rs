@@ -15,8 +15,9 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::command;
-use crate::project::{GUEST_WORKSPACES, Package, Project};
+use crate::project::{PLUGINS, Package, Project, TEST_GUESTS};
 use toolchain::Toolchain;
+pub(crate) use toolchain::{WASI_TARGET, wasi_target_present};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -55,7 +56,7 @@ pub(crate) fn build(project: &Project, options: &Options) -> Result<Vec<PathBuf>
     fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
 
     let mut built = Vec::new();
-    for workspace in GUEST_WORKSPACES {
+    for workspace in [PLUGINS, TEST_GUESTS] {
         let guests = guests_in(&project.metadata(workspace)?.packages)?;
         let (plain, variants): (Vec<_>, Vec<_>) = guests.into_iter().partition(|guest| guest.variant.is_none());
         built.extend(compile(project, &toolchain, workspace, &plain, None)?);

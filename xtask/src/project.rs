@@ -14,8 +14,11 @@ pub(crate) struct Project {
     root: PathBuf,
 }
 
-/// Workspaces whose crates are guests: built for wasm, tested natively.
-pub(crate) const GUEST_WORKSPACES: [&str; 2] = ["plugins", "tests/guests"];
+/// The workspace of the SDK and of the plugins: built for wasm, tested natively.
+pub(crate) const PLUGINS: &str = "plugins";
+
+/// The workspace of guests that misbehave on purpose: nothing but wasm.
+pub(crate) const TEST_GUESTS: &str = "tests/guests";
 
 /// The workspace of the floor and of the programs that measure; its SQLite cannot live in the main lock file.
 pub(crate) const BENCH_WORKSPACE: &str = "benches/floor";

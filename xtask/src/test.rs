@@ -53,16 +53,16 @@ struct Stage {
     run: fn(&mut Run<'_>) -> Result<Ending>,
 }
 
-/// All stages, cheap ones first; components come before the tests that load them.
+/// All stages, cheap ones first; components come before the tests that load them, and bring the target that lints need.
 const STAGES: [Stage; 13] = [
     Stage { name: "format", run: lints::format },
     Stage { name: "tidy", run: |run| passed(tidy::run(run.project)) },
     Stage { name: "unused", run: dependencies::unused },
     Stage { name: "deny", run: dependencies::deny },
     Stage { name: "advisories", run: dependencies::advisories },
+    Stage { name: "components", run: build_components },
     Stage { name: "clippy", run: lints::clippy },
     Stage { name: "docs", run: lints::docs },
-    Stage { name: "components", run: build_components },
     Stage { name: "plugins", run: suites::plugins },
     Stage { name: "binaries", run: suites::binaries },
     Stage { name: "tests", run: suites::workspace },

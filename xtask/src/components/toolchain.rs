@@ -13,7 +13,8 @@ use anyhow::{Context, Result, bail};
 use crate::project::Project;
 use crate::{apt, command};
 
-const WASI_TARGET: &str = "wasm32-wasip2";
+/// Whose modules are components at once.
+pub(crate) const WASI_TARGET: &str = "wasm32-wasip2";
 const BARE_TARGET: &str = "wasm32-unknown-unknown";
 
 /// Debian's own Rust for the web, the source of its standard library, and the linker that it does not pull in itself.
@@ -97,7 +98,7 @@ impl Toolchain {
 }
 
 /// Whether the active toolchain has a standard library for the target; works without rustup, too.
-fn wasi_target_present(project: &Project) -> Result<bool> {
+pub(crate) fn wasi_target_present(project: &Project) -> Result<bool> {
     let sysroot = command::read(Command::new("rustc").current_dir(project.root()).args(["--print", "sysroot"]))?;
     Ok(Path::new(sysroot.trim()).join("lib/rustlib").join(WASI_TARGET).join("lib").is_dir())
 }

@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 use super::tool::{CargoTool, Sought};
 use super::{Ending, Run, in_each};
 use crate::command;
-use crate::project::GUEST_WORKSPACES;
+use crate::project::PLUGINS;
 
 const DENY: CargoTool = CargoTool { name: "cargo-deny", version: "0.20.2" };
 const MACHETE: CargoTool = CargoTool { name: "cargo-machete", version: "0.9.2" };
@@ -19,7 +19,7 @@ pub(super) fn deny(run: &mut Run<'_>) -> Result<Ending> {
         Sought::Missing(ending) => return Ok(ending),
     };
     let configuration = run.project.path("deny.toml");
-    in_each(std::iter::once("").chain(GUEST_WORKSPACES), |workspace| {
+    in_each(["", PLUGINS], |workspace| {
         let mut deny = Command::new(&program);
         deny.current_dir(run.project.path(workspace)).args(["--log-level", "error", "--locked", "--config"]);
         deny.arg(&configuration).args(["check", "bans", "licenses", "sources"]);
@@ -54,6 +54,15 @@ pub(super) fn unused(run: &mut Run<'_>) -> Result<Ending> {
     };
     let mut machete = Command::new(program);
     machete.current_dir(run.project.root()).args(["engine", "tests", "xtask", "plugins", "benches"]);
-    command::run(&mut machete).context("a dependency is declared and not used")?;
+    let output = machete.output().context("could not start cargo-machete")?;
+    let unread = String::from_utf8_lossy(&output.stderr);
+    print!("{}", String::from_utf8_lossy(&output.stdout));
+    // It exits with 0 although it has not looked at a manifest that it could not read.
+    if let Some(unread) = unread.lines().find(|line| line.starts_with("error")) {
+        bail!("cargo-machete could not look at every crate: {unread}");
+    }
+    if !output.status.success() {
+        bail!("a dependency is declared and not used");
+    }
     Ok(Ending::Passed)
 }

@@ -4,11 +4,12 @@ use anyhow::{Context, Result};
 
 use super::{Ending, Run, in_each};
 use crate::command;
-use crate::project::{BENCH_WORKSPACE, GUEST_WORKSPACES};
+use crate::components::{self, WASI_TARGET};
+use crate::project::{BENCH_WORKSPACE, PLUGINS, TEST_GUESTS};
 
 /// All workspaces of the repository by their folder; the main one is the empty name.
-fn workspaces() -> impl Iterator<Item = &'static str> {
-    std::iter::once("").chain(GUEST_WORKSPACES).chain([BENCH_WORKSPACE])
+fn workspaces() -> [&'static str; 4] {
+    ["", PLUGINS, TEST_GUESTS, BENCH_WORKSPACE]
 }
 
 pub(super) fn format(run: &mut Run<'_>) -> Result<Ending> {
@@ -18,11 +19,22 @@ pub(super) fn format(run: &mut Run<'_>) -> Result<Ending> {
     })
 }
 
-/// Lints every workspace; guests natively, as their tests compile them.
+/// Lints every workspace: the plugins natively, as their tests compile them; the test guests, which are nothing but wasm,
+/// for their own target.
 pub(super) fn clippy(run: &mut Run<'_>) -> Result<Ending> {
     in_each(workspaces(), |workspace| {
         let mut cargo = run.project.cargo_in(workspace);
-        command::run(cargo.args(["clippy", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"]))
+        cargo.args(["clippy", "--locked", "--workspace"]);
+        if workspace == TEST_GUESTS {
+            if !components::wasi_target_present(run.project)? {
+                println!("{workspace}: not linted, the target {WASI_TARGET} is not here");
+                return Ok(());
+            }
+            cargo.args(["--target", WASI_TARGET]);
+        } else {
+            cargo.arg("--all-targets");
+        }
+        command::run(cargo.args(["--", "-D", "warnings"]))
     })
 }
 
