@@ -1,0 +1,110 @@
+//! The versions of plugins that were seen, ready or refused.
+
+use bytes::Bytes;
+use sqlx::sqlite::{SqlitePool, SqliteRow};
+use weft_core::contract::Role;
+use weft_core::digest::Digest;
+use weft_core::id::PluginId;
+use weft_core::time::Timestamp;
+
+use super::cells::Cells;
+use super::plugins;
+use super::session::{Session, unavailable};
+use super::statements::{bytes, statements};
+use crate::error::StoreError;
+use crate::plugin::{NewRefusal, NewVersion, VersionRecord, VersionState};
+
+statements! {
+    VERSIONS = "\
+SELECT
+    plugin_versions.seq, plugin_versions.digest, plugin_versions.component_bytes, plugin_versions.roles,
+    plugin_versions.refusal, plugin_versions.rolled_back_at, plugin_versions.first_seen_at, plugin_versions.state
+FROM plugins
+JOIN plugin_versions ON plugin_versions.plugin = plugins.seq
+WHERE plugins.id = ?1
+ORDER BY plugin_versions.seq DESC";
+
+    COMPONENT = "SELECT digest, bytes FROM components WHERE digest = ?1";
+
+    KEEP_COMPONENT = "INSERT INTO components (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING";
+
+    /// ?1: plugin, ?2: digest, ?3: length, ?4: roles, ?5: now.
+    SAVE_VERSION = "\
+INSERT INTO plugin_versions (plugin, digest, component_bytes, roles, first_seen_at, state)
+VALUES (?1, ?2, ?3, ?4, ?5, 'ready')
+ON CONFLICT (plugin, digest) DO UPDATE SET state = 'ready', roles = excluded.roles, refusal = NULL";
+
+    /// ?1: plugin, ?2: digest, ?3: length, ?4: reason, ?5: now.
+    SAVE_REFUSAL = "\
+INSERT INTO plugin_versions (plugin, digest, component_bytes, refusal, first_seen_at, state)
+VALUES (?1, ?2, ?3, ?4, ?5, 'refused')
+ON CONFLICT (plugin, digest) DO UPDATE SET refusal = excluded.refusal WHERE state = 'refused'";
+}
+
+/// The versions of a plugin, newest first.
+pub(super) async fn versions(readers: &SqlitePool, plugin: PluginId) -> Result<Vec<VersionRecord>, StoreError> {
+    let failed = unavailable("read the versions of a plugin");
+    let rows = sqlx::query(VERSIONS).bind(&bytes(&plugin)[..]).fetch_all(readers).await.map_err(failed)?;
+    let read = |row: &SqliteRow| {
+        let cells = Cells::new(row, "plugin_versions", "seq");
+        Ok(VersionRecord {
+            digest: Digest::from_bytes(cells.array("digest")?),
+            component_bytes: cells.number("component_bytes")?,
+            first_seen_at: cells.time("first_seen_at")?,
+            state: state(&cells)?,
+            rolled_back: cells.maybe_int("rolled_back_at")?.is_some(),
+        })
+    };
+    rows.iter().map(read).collect()
+}
+
+fn state(cells: &Cells<'_>) -> Result<VersionState, StoreError> {
+    match cells.text("state")?.as_str() {
+        "ready" => Ok(VersionState::Ready { roles: cells.word("roles", roles)? }),
+        "refused" => Ok(VersionState::Refused { reason: cells.maybe_text("refusal")?.unwrap_or_default() }),
+        other => Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
+    }
+}
+
+/// Reads roles as [`save_version`] writes them: their words, with a space between them.
+fn roles(words: &str) -> Option<Vec<Role>> {
+    words.split_whitespace().map(|word| Role::ALL.into_iter().find(|role| role.as_str() == word)).collect()
+}
+
+/// The component with this digest.
+pub(super) async fn component(readers: &SqlitePool, digest: Digest) -> Result<Option<Bytes>, StoreError> {
+    let failed = unavailable("read a component");
+    let row = sqlx::query(COMPONENT).bind(&digest.as_bytes()[..]).fetch_optional(readers).await.map_err(failed)?;
+    row.map(|row| Cells::new(&row, "components", "digest").bytes("bytes")).transpose()
+}
+
+/// Keeps a version that can be activated.
+pub(super) async fn save_version(session: &mut Session, version: NewVersion, now: Timestamp) -> Result<(), StoreError> {
+    let failed = unavailable("keep a version of a plugin");
+    let plugin = plugins::find(session, version.plugin).await?;
+    let digest = &version.digest.as_bytes()[..];
+    let roles: Vec<_> = version.roles.iter().map(|role| role.as_str()).collect();
+    let keep = sqlx::query(KEEP_COMPONENT).bind(digest).bind(&version.component[..]);
+    keep.execute(&mut session.conn).await.map_err(failed)?;
+    let save = sqlx::query(SAVE_VERSION)
+        .bind(plugin.seq)
+        .bind(digest)
+        .bind(i64::try_from(version.component.len()).unwrap_or(i64::MAX))
+        .bind(roles.join(" "))
+        .bind(now.as_ms());
+    save.execute(&mut session.conn).await.map_err(failed)?;
+    Ok(())
+}
+
+/// Keeps why a version was refused.
+pub(super) async fn save_refusal(session: &mut Session, refusal: NewRefusal, now: Timestamp) -> Result<(), StoreError> {
+    let plugin = plugins::find(session, refusal.plugin).await?;
+    let save = sqlx::query(SAVE_REFUSAL)
+        .bind(plugin.seq)
+        .bind(&refusal.digest.as_bytes()[..])
+        .bind(i64::try_from(refusal.component_bytes).unwrap_or(i64::MAX))
+        .bind(refusal.reason)
+        .bind(now.as_ms());
+    save.execute(&mut session.conn).await.map_err(unavailable("keep why a version was refused"))?;
+    Ok(())
+}
