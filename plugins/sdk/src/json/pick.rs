@@ -329,4 +329,49 @@ mod tests {
     fn spaces_around_values_are_not_part_of_them() {
         assert_eq!(one(" { \"a\" : \n [ 1 , 2 ] } \n", "/a").as_deref(), Some("[ 1 , 2 ]"));
     }
+
+    /// A throw of dice that are the same in every run.
+    fn throw(dice: &mut u64, sides: u64) -> u64 {
+        *dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (*dice >> 33) % sides
+    }
+
+    /// A document of at most `levels` with names that repeat, are escaped or look like places.
+    fn document(dice: &mut u64, levels: u32) -> String {
+        let count = throw(dice, 5);
+        match throw(dice, if levels == 0 { 1 } else { 3 }) {
+            0 => throw(dice, 100).to_string(),
+            1 => {
+                let elements: Vec<_> = (0..count).map(|_| document(dice, levels - 1)).collect();
+                format!("[{}]", elements.join(" ,"))
+            }
+            _ => {
+                let mut member = || {
+                    let name = ["a", "b", "0", "1", "~", "\\u0061"][throw(dice, 6) as usize];
+                    format!("\"{name}\": {}", document(dice, levels - 1))
+                };
+                let members: Vec<_> = (0..count).map(|_| member()).collect();
+                format!("{{{}}}", members.join(","))
+            }
+        }
+    }
+
+    #[test]
+    fn in_any_document_any_pointers_find_what_a_tree_finds() {
+        let mut dice = 7;
+        let mut hits = 0;
+        for _ in 0..5_000 {
+            let json = document(&mut dice, 4);
+            let mut token = || ["/a", "/b", "/0", "/1", "/~0"][throw(&mut dice, 5) as usize];
+            let texts: Vec<String> = (0..6).map(|levels| (0..levels % 4).map(|_| token()).collect()).collect();
+            let tree: serde_json::Value = serde_json::from_str(&json).expect(&json);
+            let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+            for (pointer, found) in texts.iter().zip(found(&json, &texts)) {
+                let found = found.map(|raw| serde_json::from_str::<serde_json::Value>(&raw).expect("a part"));
+                assert_eq!(found.as_ref(), tree.pointer(pointer), "{pointer} in {json}");
+                hits += usize::from(found.is_some() && !pointer.is_empty());
+            }
+        }
+        assert!(hits > 1_000, "only {hits} pointers found anything: the documents are too plain");
+    }
 }
