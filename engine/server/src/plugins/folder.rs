@@ -126,3 +126,47 @@ pub(super) fn read(path: &Path, stamp: &Stamp, bytes_max: usize) -> io::Result<C
     }
     Ok(Content::Whole { digest: Digest::of(&bytes), bytes: bytes.into() })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stamp_of(folder: &Path) -> Stamp {
+        match list(folder).expect("listed").remove(0).found {
+            Found::Component { stamp, .. } => stamp,
+            Found::Ignored { reason } => panic!("{reason}"),
+        }
+    }
+
+    #[test]
+    fn a_file_that_changed_since_it_was_listed_is_not_taken() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("stamp.wasm");
+        fs::write(&path, b"one").expect("written");
+        let stamp = stamp_of(folder.path());
+        assert!(matches!(read(&path, &stamp, 3), Ok(Content::Whole { bytes, .. }) if bytes == "one"));
+
+        fs::write(&path, b"longer").expect("written");
+        assert!(matches!(read(&path, &stamp, 100), Ok(Content::Changing)));
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_not_read() {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::write(folder.path().join("stamp.wasm"), b"four").expect("written");
+        let stamp = stamp_of(folder.path());
+        assert!(matches!(read(&folder.path().join("stamp.wasm"), &stamp, 3), Ok(Content::TooLarge { bytes: 4 })));
+    }
+
+    #[test]
+    fn a_folder_of_thousands_of_files_is_not_taken_for_plugins() {
+        let folder = tempfile::tempdir().expect("a folder");
+        for number in 0..=FILES_MAX {
+            fs::write(folder.path().join(format!("p{number:04}.wasm")), b"").expect("written");
+        }
+        let entries = list(folder.path()).expect("listed");
+        let ignored: Vec<_> = entries.iter().filter(|entry| matches!(entry.found, Found::Ignored { .. })).collect();
+        assert_eq!((entries.len(), ignored.len()), (FILES_MAX + 1, 1));
+        assert_eq!(ignored[0].file, "p1024.wasm");
+    }
+}

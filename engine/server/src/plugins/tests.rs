@@ -94,6 +94,12 @@ impl Bench {
     }
 
     async fn start(root: TempDir, host: PluginHost) -> Self {
+        // A busy machine is no fault of the plugin.
+        let limits = CallLimits { call: Duration::from_secs(20), ..CallLimits::default() };
+        Self::start_within(root, host, limits).await
+    }
+
+    async fn start_within(root: TempDir, host: PluginHost, limits: CallLimits) -> Self {
         let clock = Clock::manual(Timestamp::from_ms(1_700_000_000_000));
         let store = Store::open(&StoreOptions::new(root.path().join("weft.db"), clock.now())).await.expect("a store");
         let pipelines = Arc::new(Pipelines::default());
@@ -109,12 +115,8 @@ impl Bench {
                 move |key, roles| pipelines.check(key, roles)
             }),
         };
-        let settings = PluginSettings {
-            folder: root.path().join("plugins"),
-            // A busy machine is no fault of the plugin.
-            limits: CallLimits { call: Duration::from_secs(20), ..CallLimits::default() },
-            component_bytes_max: COMPONENT_BYTES_MAX,
-        };
+        let settings =
+            PluginSettings { folder: root.path().join("plugins"), limits, component_bytes_max: COMPONENT_BYTES_MAX };
         let registry = PluginRegistry::start(parts, settings).await.expect("a start");
         Self { root, store, clock, active, pipelines, registry }
     }

@@ -102,8 +102,13 @@ async fn promise_6_a_swapped_link_shows_its_files() {
     let folder = bench.folder();
     for (mount, bytes) in [("..2024_one", &one), ("..2024_two", &two)] {
         fs::create_dir(folder.join(mount)).expect("a mount");
-        fs::write(folder.join(mount).join("stamp.wasm"), bytes).expect("written");
+        let file = folder.join(mount).join("stamp.wasm");
+        fs::write(&file, bytes).expect("written");
+        let file = fs::File::options().write(true).open(file).expect("opened");
+        // The two have one size and one time: only that they are two files tells them apart.
+        file.set_modified(std::time::UNIX_EPOCH).expect("dated");
     }
+    assert_eq!(one.len(), two.len());
     symlink("..2024_one", folder.join("..data")).expect("a link");
     symlink("..data/stamp.wasm", folder.join("stamp.wasm")).expect("a link");
     bench.settle().await;
@@ -131,6 +136,19 @@ async fn promise_6_a_file_that_vanishes_unloads_nothing() {
     let report = bench.registry.scan().await.expect("a look");
     assert!(report.problem.is_some_and(|problem| problem.contains("could not read the folder")));
     assert_eq!(bench.restart().await.runs("stamp"), Some(Digest::of(&one)));
+}
+
+#[tokio::test]
+async fn promise_6_a_version_that_fails_its_probe_never_takes_over() {
+    let root = tempfile::tempdir().expect("a folder");
+    // Too little for any instance, which nothing but a probe finds out.
+    let limits = CallLimits { memory_bytes: 1, ..CallLimits::default() };
+    let bench = Bench::start_within(root, HOST.clone(), limits).await;
+    fs::create_dir(bench.folder()).expect("made");
+    bench.put("stamp.wasm", &component("stamp"));
+    let reason = refusal(&bench.settle().await, "stamp.wasm");
+    assert!(reason.contains("failed its probe"), "{reason}");
+    assert_eq!(bench.runs("stamp"), None);
 }
 
 #[tokio::test]
