@@ -8,7 +8,7 @@ mod toolchain;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -104,11 +104,7 @@ fn compile(
         return Ok(Vec::new());
     }
     let mut cargo = toolchain.build(project, workspace);
-    // A cdylib's file in `deps/` carries no hash of its features: variants in one folder would be taken for each other.
-    let target_folder = match feature {
-        Some(feature) => project.path("target/guests").join(feature),
-        None => project.path("target/guests/plain"),
-    };
+    let target_folder = target_folder(project, feature)?;
     cargo.args(["--message-format=json-render-diagnostics", "--target-dir"]).arg(target_folder);
     cargo.args(guests.iter().flat_map(|guest| ["--package", &guest.package]));
     cargo.args(feature.iter().flat_map(|feature| ["--features", feature])).stdin(Stdio::null());
@@ -132,6 +128,23 @@ fn compile(
         Ok(target)
     };
     guests.iter().map(place).collect()
+}
+
+/// Where guests are built with `feature`.
+///
+/// Each variant has a folder of its own: a cdylib's file carries no hash of its features, so that in one folder two
+/// variants would be taken for each other. It begins as a copy of the plain one, which spares compiling the same
+/// dependencies once more.
+fn target_folder(project: &Project, feature: Option<&str>) -> Result<PathBuf> {
+    let plain = project.path("target/guests/plain");
+    let Some(feature) = feature else { return Ok(plain) };
+    let own = project.path("target/guests").join(feature);
+    if plain.is_dir() && !own.exists() {
+        let partial = own.with_extension("partial");
+        command::run(Command::new("cp").arg("-a").args([&plain, &partial]))?;
+        fs::rename(&partial, &own).with_context(|| format!("could not put {} in place", own.display()))?;
+    }
+    Ok(own)
 }
 
 /// A line of `cargo build --message-format=json` that tells of files.

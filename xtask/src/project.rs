@@ -23,6 +23,9 @@ pub(crate) const TEST_GUESTS: &str = "tests/guests";
 /// The workspace of the floor and of the programs that measure; its SQLite cannot live in the main lock file.
 pub(crate) const BENCH_WORKSPACE: &str = "benches/floor";
 
+/// The program that wraps modules into components where rustup's target cannot be had.
+pub(crate) const COMPONENTIZE: &str = "xtask/componentize";
+
 impl Project {
     /// Finds the repository from the manifest of this crate.
     ///

@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::project::Project;
+use crate::project::{COMPONENTIZE, Project};
 use crate::{apt, command};
 
 /// Whose modules are components at once.
@@ -114,7 +114,7 @@ fn debian_toolchain_present() -> bool {
 /// Compiles the program that wraps a core module into a component; only this way needs it, so it is not part of xtask.
 fn build_componentize(project: &Project) -> Result<PathBuf> {
     let target_folder = project.path("target/componentize");
-    let mut cargo = project.cargo_in("xtask/componentize");
+    let mut cargo = project.cargo_in(COMPONENTIZE);
     command::run(cargo.args(["build", "--locked", "--target-dir"]).arg(&target_folder))?;
     Ok(target_folder.join("debug/componentize"))
 }

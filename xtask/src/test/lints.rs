@@ -5,15 +5,13 @@ use anyhow::{Context, Result};
 use super::{Ending, Run, in_each};
 use crate::command;
 use crate::components::{self, WASI_TARGET};
-use crate::project::{BENCH_WORKSPACE, PLUGINS, TEST_GUESTS};
+use crate::project::{BENCH_WORKSPACE, COMPONENTIZE, PLUGINS, TEST_GUESTS};
 
 /// All workspaces of the repository by their folder; the main one is the empty name.
-fn workspaces() -> [&'static str; 4] {
-    ["", PLUGINS, TEST_GUESTS, BENCH_WORKSPACE]
-}
+const WORKSPACES: [&str; 5] = ["", PLUGINS, TEST_GUESTS, BENCH_WORKSPACE, COMPONENTIZE];
 
 pub(super) fn format(run: &mut Run<'_>) -> Result<Ending> {
-    in_each(workspaces(), |workspace| {
+    in_each(WORKSPACES, |workspace| {
         let mut cargo = run.project.cargo_in(workspace);
         command::run(cargo.args(["fmt", "--all", "--", "--check"])).context("`cargo fmt --all` puts it right")
     })
@@ -22,7 +20,7 @@ pub(super) fn format(run: &mut Run<'_>) -> Result<Ending> {
 /// Lints every workspace: the plugins natively, as their tests compile them; the test guests, which are nothing but wasm,
 /// for their own target.
 pub(super) fn clippy(run: &mut Run<'_>) -> Result<Ending> {
-    in_each(workspaces(), |workspace| {
+    in_each(WORKSPACES, |workspace| {
         let mut cargo = run.project.cargo_in(workspace);
         cargo.args(["clippy", "--locked", "--workspace"]);
         if workspace == TEST_GUESTS {
