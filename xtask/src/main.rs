@@ -1,7 +1,7 @@
 //! `cargo xtask`: everything that is done to this repository and is not `cargo build`.
 //!
-//! Each command is one module: [`components`] builds the guests, [`test`] runs every check that guards a change,
-//! [`tidy`] is the check of the house rules, [`bench`] measures against the floor. All set-up lives here, so that a clone
+//! Each command is one module: [`components`] builds the guests, [`mod@test`] runs every check that guards a change,
+//! [`tidy`] is the check of the house rules, [`mod@bench`] measures against the floor. All set-up lives here, so that a clone
 //! with a Rust toolchain and a C compiler needs nothing done by hand. It compiles in seconds, because it is the first
 //! thing a newcomer runs: heavy parts belong into the programs that it builds and starts.
 
