@@ -6,6 +6,8 @@
 //! their time), and those of this start whose lease has ended. Leased rows are in the index as well: that is what makes a crash
 //! cost nothing but a start, without a write and without a scan.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
@@ -185,17 +187,17 @@ pub(super) fn known(session: &Session, planned: &[NewDelivery], bodies: usize) -
     Ok(())
 }
 
-/// Numbers the deliveries of one event or pass; `made` are the rows of the bodies that the pass made.
+/// Numbers the deliveries of one event or pass; `made` are the rows of the bodies that the pass made and sends.
 pub(super) fn number<'a>(
     session: &mut Session,
     origin: Origin,
     planned: &'a [NewDelivery],
-    made: &[i64],
+    made: &[Option<i64>],
 ) -> impl Iterator<Item = PlannedRow<'a>> {
     planned.iter().map(move |new| {
         let body = match new.body {
             BodyRef::Event => origin.body,
-            BodyRef::New(index) => made[index],
+            BodyRef::New(index) => made[index].expect("known() has found it, and what is sent is stored"),
         };
         PlannedRow { seq: session.numbers.delivery(), origin, body, new }
     })
@@ -267,7 +269,8 @@ pub(super) async fn claim(
     ask: &ClaimDeliveries,
 ) -> Result<Result<Vec<i64>, StoreError>, sqlx::Error> {
     let mut rows: Vec<i64> = Vec::new();
-    let mut wants = ask.wants.as_slice();
+    let merged = merged(&ask.wants);
+    let mut wants = merged.as_slice();
     while !wants.is_empty() {
         let size = wants.len().min(WANTS_MAX).ilog2();
         let (part, rest) = wants.split_at(1 << size);
@@ -294,6 +297,25 @@ pub(super) async fn claim(
             .await?;
     }
     Ok(Ok(rows))
+}
+
+/// One want for each destination: nothing is leased before all have been looked up, so a second would find the same rows.
+fn merged(wants: &[Want]) -> Vec<Want> {
+    let mut merged: Vec<Want> = Vec::with_capacity(wants.len());
+    let mut places = HashMap::with_capacity(wants.len());
+    for want in wants {
+        match places.entry(want.destination) {
+            Entry::Vacant(place) => {
+                place.insert(merged.len());
+                merged.push(*want);
+            }
+            Entry::Occupied(place) => {
+                let count = &mut merged[*place.get()].count;
+                *count = count.saturating_add(want.count);
+            }
+        }
+    }
+    merged
 }
 
 fn bind_want(values: &mut SqliteArguments, want: &Want, destination: i64, start: i64, now: Timestamp) {

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 use sqlx::Row;
+use weft_core::plan::BodyRef;
 
 use super::deliveries::{self, Origin};
 use super::keep::{self, NO_DESTINATION};
@@ -11,7 +12,7 @@ use super::session::Session;
 use super::statements::{Hex, InsertRows, bytes, json, statements};
 use crate::error::StoreError;
 use crate::history::PassResult;
-use crate::work::{Finished, FinishedPass, PassEnd};
+use crate::work::{Finished, FinishedPass, NewDelivery, PassEnd};
 
 static PASSES: InsertRows = InsertRows::new(
     "INSERT INTO passes (event, replay, number, started_at, ended_at, result, planned, trace)",
@@ -193,31 +194,44 @@ async fn store(session: &mut Session, held: &[Held<'_>]) -> Result<(), sqlx::Err
     let done = |held: Vec<&Held<'_>>| json(&held.iter().map(|held| Done::new(held)).collect::<Vec<_>>());
     sqlx::query(FINISH).bind(done(events)).bind(done(replays)).execute(&mut session.conn).await?;
     PASSES.insert(&mut session.conn, held, bind_pass).await?;
-    let bodies: Vec<_> = held.iter().flat_map(|held| made(held.pass).0).collect();
-    let mut made_rows = keep::insert_bodies(session, &bodies).await?.into_iter();
+    let sent: Vec<_> = held.iter().map(|held| sent_bodies(held.pass)).collect();
+    let bodies: Vec<_> = sent.iter().flatten().filter_map(|body| *body).collect();
+    let mut stored = keep::insert_bodies(session, &bodies).await?.into_iter();
     let mut rows = Vec::new();
-    for held in held {
-        let (bodies, planned) = made(held.pass);
-        let made: Vec<_> = made_rows.by_ref().take(bodies.len()).collect();
-        let Held { event, tenant, body, .. } = *held;
+    for (held, sent) in held.iter().zip(&sent) {
+        let made: Vec<_> = sent.iter().map(|body| body.and_then(|_| stored.next())).collect();
+        let Held { pass, event, tenant, body, .. } = *held;
         let replay = (held.replay != 0).then_some(held.replay);
-        let origin = Origin { tenant, event, replay, pass: held.pass.number, body };
-        rows.extend(deliveries::number(session, origin, planned, &made));
+        let origin = Origin { tenant, event, replay, pass: pass.number, body };
+        rows.extend(deliveries::number(session, origin, planned(pass), &made));
     }
     deliveries::insert(session, &rows).await
 }
 
-/// The bodies and deliveries that a pass made.
-fn made(pass: &FinishedPass) -> (&[bytes::Bytes], &[crate::work::NewDelivery]) {
+/// The deliveries that a pass planned.
+fn planned(pass: &FinishedPass) -> &[NewDelivery] {
     match &pass.end {
-        PassEnd::Routed { bodies, deliveries } => (bodies, deliveries),
-        PassEnd::Dropped { .. } | PassEnd::Dead { .. } | PassEnd::Retry { .. } => (&[], &[]),
+        PassEnd::Routed { deliveries, .. } => deliveries,
+        PassEnd::Dropped { .. } | PassEnd::Dead { .. } | PassEnd::Retry { .. } => &[],
     }
+}
+
+/// The bodies that a pass made, without those that no delivery sends: they would be nobody's.
+fn sent_bodies(pass: &FinishedPass) -> Vec<Option<&bytes::Bytes>> {
+    let PassEnd::Routed { bodies, deliveries } = &pass.end else { return Vec::new() };
+    let sent: HashSet<usize> = deliveries
+        .iter()
+        .filter_map(|delivery| match delivery.body {
+            BodyRef::New(index) => Some(index),
+            BodyRef::Event => None,
+        })
+        .collect();
+    bodies.iter().enumerate().map(|(index, body)| sent.contains(&index).then_some(body)).collect()
 }
 
 fn bind_pass(values: &mut super::statements::Values, held: &Held<'_>) {
     let pass = held.pass;
-    let planned = made(pass).1.len();
+    let planned = planned(pass).len();
     let result = match &pass.end {
         PassEnd::Routed { .. } if planned == 0 => PassResult::Dropped,
         PassEnd::Routed { .. } => PassResult::Routed,
