@@ -75,7 +75,7 @@ impl Source {
     fn uuid(&mut self) -> Uuid {
         self.count += 1;
         let chance = self.count.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        Uuid::from_u64_pair(0x0190_0000_0000_7000 + (self.count / 30 << 16), chance)
+        Uuid::from_u64_pair(0x0190_0000_0000_7000 + ((self.count / 30) << 16), chance)
     }
 
     fn event(&mut self, fan_out: usize, lease: Option<Lease>, with_key: bool) -> KeepEvent {

@@ -94,13 +94,4 @@ pub enum OpenError {
         /// What it is.
         found: String,
     },
-    /// The database could be opened, and what it holds could not be read.
-    #[error("could not read the database {}", path.display())]
-    Content {
-        /// Which database.
-        path: PathBuf,
-        /// What could not be read.
-        #[source]
-        source: StoreError,
-    },
 }

@@ -33,6 +33,7 @@ pub struct NewEventReplay {
 
 /// What became of a wish for a replay.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::enum_variant_names, reason = "`Already` alone would not say what")]
 pub enum Replayed {
     /// It is stored, and waits to be done.
     Started,

@@ -293,10 +293,8 @@ async fn begin(session: &mut Session) -> Result<(), StoreError> {
     if sqlx::query(BEGIN).execute(&mut session.conn).await.is_ok() {
         return Ok(());
     }
-    session.conn = connect::writer(&session.path).await.map_err(|error| match error {
-        crate::OpenError::Database { source, .. } => failed(source),
-        other => failed(sqlx::Error::Configuration(Box::new(other))),
-    })?;
+    let opened = connect::writer(&session.path).await;
+    session.conn = opened.map_err(|error| failed(sqlx::Error::Configuration(Box::new(error))))?;
     sqlx::query(BEGIN).execute(&mut session.conn).await.map_err(failed)?;
     Ok(())
 }
