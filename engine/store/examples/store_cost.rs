@@ -1,4 +1,4 @@
-//! What the store costs on this machine: `cargo run --release -p weft-store --example store_cost [folder] [seconds]`.
+//! What the store costs on this machine: `cargo run --release -p weft-store --example store_cost [folder] [seconds] [part]`.
 //!
 //! Events of 1 KiB, everything durable. Compare the single keep with one `fdatasync` of the same disk, and the groups
 //! with the numbers of the floor program.
@@ -37,15 +37,31 @@ async fn main() {
     let mut args = std::env::args().skip(1);
     let folder = args.next().map_or_else(std::env::temp_dir, PathBuf::from).join("weft-store-cost");
     let time = Duration::from_secs(args.next().and_then(|text| text.parse().ok()).unwrap_or(5));
-    fdatasync(&folder);
-    single(&folder, time).await;
-    keep_alone(&folder, time, 0, false).await;
-    keep_alone(&folder, time, 0, true).await;
-    keep_and_record(&folder, time, 1).await;
-    keep_and_record(&folder, time, 10).await;
-    through_a_pass(&folder, time).await;
-    callers(&folder, time).await;
-    claims(&folder).await;
+    let part = args.next();
+    let wanted = |name: &str| part.as_deref().is_none_or(|part| part == name);
+    if wanted("sync") {
+        sync(&folder);
+    }
+    if wanted("single") {
+        single(&folder, time).await;
+    }
+    if wanted("keep") {
+        keep_alone(&folder, time, false).await;
+        keep_alone(&folder, time, true).await;
+    }
+    if wanted("record") {
+        keep_and_record(&folder, time, 1).await;
+        keep_and_record(&folder, time, 10).await;
+    }
+    if wanted("pass") {
+        through_a_pass(&folder, time).await;
+    }
+    if wanted("callers") {
+        callers(&folder, time).await;
+    }
+    if wanted("claims") {
+        claims(&folder).await;
+    }
     std::fs::remove_dir_all(&folder).expect("the folder can be removed");
 }
 
@@ -195,20 +211,22 @@ fn quantiles(what: &str, mut took: Vec<Duration>) {
     println!("{what:<76} p50 {:>6.0} µs  p99 {:>6.0} µs", at(0.5), at(0.99));
 }
 
-/// One page appended and synced, again and again: the ground under a commit.
-fn fdatasync(folder: &Path) {
+/// Four pages written over and synced, again and again: the ground under a commit.
+fn sync(folder: &Path) {
     fresh(folder);
     let mut file = File::create(folder.join("sync")).expect("a file");
     file.write_all(&vec![0; 64 << 20]).expect("room");
-    file.sync_all().expect("sync");
-    std::io::Seek::rewind(&mut file).expect("rewind");
-    let took = (0..1000).map(|_| {
-        let began = instant();
-        file.write_all(&[1; 32 << 10]).expect("write");
-        file.sync_data().expect("sync");
-        began.elapsed()
-    });
-    quantiles("32 KiB written over and fdatasync", took.collect());
+    for (what, how) in [("fdatasync", File::sync_data as fn(&File) -> _), ("fsync", File::sync_all)] {
+        file.sync_all().expect("sync");
+        std::io::Seek::rewind(&mut file).expect("rewind");
+        let took = (0..1000).map(|_| {
+            let began = instant();
+            file.write_all(&[1; 32 << 10]).expect("write");
+            how(&file).expect("sync");
+            began.elapsed()
+        });
+        quantiles(&format!("32 KiB written over and {what}"), took.collect());
+    }
 }
 
 async fn single(folder: &Path, time: Duration) {
@@ -227,12 +245,12 @@ async fn single(folder: &Path, time: Duration) {
     }
 }
 
-async fn keep_alone(folder: &Path, time: Duration, fan_out: usize, with_key: bool) {
+async fn keep_alone(folder: &Path, time: Duration, with_key: bool) {
     let store = store(folder).await;
     let mut source = Source::new();
     let (began, mut count) = (Began::now(), 0);
     while began.elapsed() < time {
-        let events = (0..GROUP).map(|_| source.event(fan_out, None, with_key)).collect();
+        let events = (0..GROUP).map(|_| source.event(0, None, with_key)).collect();
         count += store.keep(events, NOW).await.expect("keep").len();
     }
     let key = if with_key { ", with idempotency keys" } else { "" };

@@ -20,22 +20,20 @@ use weft_core::time::Timestamp;
 use super::cells::Cells;
 use super::ledger::Count;
 use super::session::{Session, unavailable};
-use super::statements::{Hex, InsertRows, bytes, json, statements};
+use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
 use super::writer::ClaimDeliveries;
 use crate::error::StoreError;
 use crate::work::{DeliveryWork, Lease, NewDelivery, Waiting, Want};
 
-static DELIVERIES: InsertRows = InsertRows::new(
-    "\
+pub(super) static INSERT: InsertRows<1> = InsertRows::new([Table {
+    head: "\
 INSERT INTO deliveries (
     seq, id, tenant, event, replay, pass, output, destination, body, request, planned_at, ends_at,
-    state, attempts, due_at, lease_owner
+    due_at, lease_owner, state
 )",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending', 0, ?, ?)",
-);
-
-#[cfg(test)]
-pub(super) static INSERTS: &[&InsertRows] = &[&DELIVERIES];
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
+    values: 14,
+}]);
 
 statements! {
     /// Walks from destination to destination through the index, and looks at the first row of each of its ranges. ?1: this start.
@@ -210,25 +208,24 @@ pub(super) async fn insert(session: &mut Session, rows: &[PlannedRow<'_>]) -> Re
         session.ledger.add(row.origin.tenant, row.new.planned_at, count, 1);
     }
     let directory = &session.directory;
-    DELIVERIES
-        .insert(&mut session.conn, rows, |values, row| {
-            let PlannedRow { seq, origin, body, new } = row;
-            values.int(*seq);
-            values.blob(&bytes(&new.id));
-            values.int(origin.tenant);
-            values.int(origin.event);
-            values.maybe_int(origin.replay);
-            values.int(origin.pass.into());
-            values.int(new.output.into());
-            values.int(directory.destination(new.destination).expect("known() has found it"));
-            values.int(*body);
-            values.maybe_text((!new.request.is_plain()).then(|| json(&new.request)).as_deref());
-            values.int(new.planned_at.as_ms());
-            values.int(new.ends_at.as_ms());
-            values.int(new.lease.map_or(new.due_at, |lease| lease.until).as_ms());
-            values.int(new.lease.map_or(0, |lease| lease.owner));
-        })
-        .await
+    let bind = |values: &mut Values, row: &PlannedRow<'_>| {
+        let PlannedRow { seq, origin, body, new } = row;
+        values.int(*seq);
+        values.blob(&bytes(&new.id));
+        values.int(origin.tenant);
+        values.int(origin.event);
+        values.maybe_int(origin.replay);
+        values.int(origin.pass.into());
+        values.int(new.output.into());
+        values.int(directory.destination(new.destination).expect("known() has found it"));
+        values.int(*body);
+        values.maybe_text((!new.request.is_plain()).then(|| json(&new.request)).as_deref());
+        values.int(new.planned_at.as_ms());
+        values.int(new.ends_at.as_ms());
+        values.int(new.lease.map_or(new.due_at, |lease| lease.until).as_ms());
+        values.int(new.lease.map_or(0, |lease| lease.owner));
+    };
+    INSERT.insert(&mut session.conn, rows, [&bind]).await
 }
 
 /// Where deliveries wait that nobody works on.

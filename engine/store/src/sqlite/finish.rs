@@ -9,18 +9,16 @@ use weft_core::plan::BodyRef;
 use super::deliveries::{self, Origin};
 use super::keep::{self, NO_DESTINATION};
 use super::session::Session;
-use super::statements::{Hex, InsertRows, bytes, json, statements};
+use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
 use crate::error::StoreError;
 use crate::history::PassResult;
 use crate::work::{Finished, FinishedPass, NewDelivery, PassEnd};
 
-static PASSES: InsertRows = InsertRows::new(
-    "INSERT INTO passes (event, replay, number, started_at, ended_at, result, planned, trace)",
-    "(?, ?, ?, ?, ?, ?, ?, ?)",
-);
-
-#[cfg(test)]
-pub(super) static INSERTS: &[&InsertRows] = &[&PASSES];
+pub(super) static INSERT: InsertRows<1> = InsertRows::new([Table {
+    head: "INSERT INTO passes (event, replay, number, started_at, ended_at, result, planned, trace)",
+    row: "(?, ?, ?, ?, ?, ?, ?, ?)",
+    values: 8,
+}]);
 
 statements! {
     /// The events whose lease still holds. ?1: [place, event id, owner, until, passes before].
@@ -193,7 +191,7 @@ async fn store(session: &mut Session, held: &[Held<'_>]) -> Result<(), sqlx::Err
     let (events, replays): (Vec<_>, Vec<_>) = held.iter().partition(|held| held.replay == 0);
     let done = |held: Vec<&Held<'_>>| json(&held.iter().map(|held| Done::new(held)).collect::<Vec<_>>());
     sqlx::query(FINISH).bind(done(events)).bind(done(replays)).execute(&mut session.conn).await?;
-    PASSES.insert(&mut session.conn, held, bind_pass).await?;
+    INSERT.insert(&mut session.conn, held, [&bind_pass]).await?;
     let sent: Vec<_> = held.iter().map(|held| sent_bodies(held.pass)).collect();
     let bodies: Vec<_> = sent.iter().flatten().filter_map(|body| *body).collect();
     let mut stored = keep::insert_bodies(session, &bodies).await?.into_iter();
@@ -229,7 +227,7 @@ fn sent_bodies(pass: &FinishedPass) -> Vec<Option<&bytes::Bytes>> {
     bodies.iter().enumerate().map(|(index, body)| sent.contains(&index).then_some(body)).collect()
 }
 
-fn bind_pass(values: &mut super::statements::Values, held: &Held<'_>) {
+fn bind_pass(values: &mut Values, held: &Held<'_>) {
     let pass = held.pass;
     let planned = planned(pass).len();
     let result = match &pass.end {

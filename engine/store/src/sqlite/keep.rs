@@ -11,7 +11,7 @@ use weft_core::time::Timestamp;
 use super::deliveries::{self, Origin};
 use super::ledger::Count;
 use super::session::Session;
-use super::statements::{Hex, InsertRows, bytes, json, statements};
+use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
 use super::writer::Keep;
 use crate::error::StoreError;
 use crate::work::{FirstWay, Ingested, KeepEvent, NewDelivery};
@@ -19,19 +19,23 @@ use crate::work::{FirstWay, Ingested, KeepEvent, NewDelivery};
 /// The reason of an event that nobody wanted.
 pub(super) const NO_DESTINATION: &str = "no-destination";
 
-static BODIES: InsertRows = InsertRows::new("INSERT INTO bodies (seq, bytes)", "(?, ?)");
+const BODIES: Table = Table { head: "INSERT INTO bodies (seq, bytes)", row: "(?, ?)", values: 2 };
 
-static EVENTS: InsertRows = InsertRows::new(
-    "\
+const EVENTS: Table = Table {
+    head: "\
 INSERT INTO events (
     seq, id, tenant, source, external_id, type, content_type, headers, body, received_at,
     state, planned, due_at, lease_owner, ended_at, reason
 )",
-    "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-);
+    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    values: 16,
+};
 
-#[cfg(test)]
-pub(super) static INSERTS: &[&InsertRows] = &[&BODIES, &EVENTS];
+/// Bodies by themselves, as a pass makes them.
+pub(super) static INSERT_BODIES: InsertRows<1> = InsertRows::new([BODIES]);
+
+/// Events with their bodies.
+pub(super) static INSERT_EVENTS: InsertRows<2> = InsertRows::new([BODIES, EVENTS]);
 
 statements! {
     /// Remembers the keys that are free. ?1: [tenant, source, key, body digest, event id, expiry].
@@ -268,17 +272,16 @@ async fn insert(session: &mut Session, candidates: &[&Candidate<'_>]) -> Result<
         let origin = Origin { tenant: row.tenant, event: row.seq, replay: None, pass: 0, body: row.body };
         planned.extend(deliveries::number(session, origin, row.deliveries(), &[]));
     }
-    BODIES
-        .insert(&mut session.conn, &rows, |values, row| {
-            values.int(row.body);
-            values.blob(&row.keep.new.event.body);
-        })
-        .await?;
-    EVENTS.insert(&mut session.conn, &rows, bind_event).await?;
+    INSERT_EVENTS.insert(&mut session.conn, &rows, [&bind_body, &bind_event]).await?;
     deliveries::insert(session, &planned).await
 }
 
-fn bind_event(values: &mut super::statements::Values, row: &EventRow<'_>) {
+fn bind_body(values: &mut Values, row: &EventRow<'_>) {
+    values.int(row.body);
+    values.blob(&row.keep.new.event.body);
+}
+
+fn bind_event(values: &mut Values, row: &EventRow<'_>) {
     let event = &row.keep.new.event;
     values.int(row.seq);
     values.blob(&bytes(&event.id));
@@ -301,11 +304,10 @@ fn bind_event(values: &mut super::statements::Values, row: &EventRow<'_>) {
 /// Stores bodies that a pass made; answers their row numbers in the same order.
 pub(super) async fn insert_bodies(session: &mut Session, bodies: &[&bytes::Bytes]) -> Result<Vec<i64>, sqlx::Error> {
     let rows: Vec<_> = bodies.iter().map(|body| (session.numbers.body(), *body)).collect();
-    BODIES
-        .insert(&mut session.conn, &rows, |values, (seq, body)| {
-            values.int(*seq);
-            values.blob(body);
-        })
-        .await?;
+    let bind = |values: &mut Values, (seq, body): &(i64, &bytes::Bytes)| {
+        values.int(*seq);
+        values.blob(body);
+    };
+    INSERT_BODIES.insert(&mut session.conn, &rows, [&bind]).await?;
     Ok(rows.into_iter().map(|(seq, _)| seq).collect())
 }

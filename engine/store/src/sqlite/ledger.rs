@@ -7,8 +7,8 @@ use weft_core::time::Timestamp;
 use super::statements::{json, statements};
 
 statements! {
-    /// Adds the changes of a commit.
-    ADD = "\
+    /// Adds the changes of a commit, and commits: one hop for both.
+    ADD_AND_COMMIT = "\
 INSERT INTO ledger (
     tenant, day, events, deliveries, replays, replay_deliveries,
     events_routed_pruned, events_dropped_pruned, events_dead_pruned,
@@ -33,10 +33,11 @@ ON CONFLICT (tenant, day) DO UPDATE SET
     deliveries_dropped_pruned = deliveries_dropped_pruned + excluded.deliveries_dropped_pruned,
     deliveries_cancelled_pruned = deliveries_cancelled_pruned + excluded.deliveries_cancelled_pruned,
     replays_pruned = replays_pruned + excluded.replays_pruned,
-    replay_deliveries_pruned = replay_deliveries_pruned + excluded.replay_deliveries_pruned";
+    replay_deliveries_pruned = replay_deliveries_pruned + excluded.replay_deliveries_pruned;
+COMMIT";
 }
 
-/// A column of the ledger, in the order of [`ADD`].
+/// A column of the ledger, in the order of [`ADD_AND_COMMIT`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Count {
     Events,
@@ -78,15 +79,16 @@ impl LedgerChanges {
         self.rows.clear();
     }
 
-    /// Writes the changes into the ledger and forgets them.
-    pub(super) async fn write(&mut self, conn: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
+    /// Writes the changes into the ledger, forgets them, and commits.
+    pub(super) async fn commit(&mut self, conn: &mut sqlx::SqliteConnection) -> Result<(), sqlx::Error> {
         if self.rows.is_empty() {
+            sqlx::query("COMMIT").execute(conn).await?;
             return Ok(());
         }
         let rows: Vec<Vec<i64>> =
             self.rows.iter().map(|(&(tenant, day), counts)| [&[tenant, day][..], counts].concat()).collect();
         self.rows.clear();
-        sqlx::query(ADD).bind(json(&rows)).execute(conn).await?;
+        sqlx::query(ADD_AND_COMMIT).bind(json(&rows)).execute(conn).await?;
         Ok(())
     }
 }

@@ -116,7 +116,11 @@ impl SqliteStore {
         let start = session.start;
         let readers = connect::readers(path, options.readers).await?;
         let (commands, waiting) = mpsc::channel(writer::QUEUE_MAX);
-        tokio::spawn(writer::run(session, waiting, lock));
+        writer::spawn(session, waiting, lock).map_err(|source| OpenError::File {
+            doing: "start the writer's thread for",
+            path: path.to_owned(),
+            source,
+        })?;
         Ok(Self { shared: Arc::new(Shared { commands, readers, start }) })
     }
 

@@ -8,23 +8,34 @@ use weft_core::attempt::{Attempt, AttemptOutcome, ResponseSample, Waiting};
 use weft_core::decide::NextStep;
 
 use super::session::Session;
-use super::statements::{Hex, InsertRows, bytes, json, statements};
+use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
 use crate::error::StoreError;
 use crate::work::{Finished, FinishedAttempt};
 
-static RESPONSES: InsertRows = InsertRows::new(
-    "INSERT INTO responses (delivery, number, headers, body)",
-    "((SELECT seq FROM deliveries WHERE id = ?), ?, ?, ?)",
-);
-
-#[cfg(test)]
-pub(super) static INSERTS: &[&InsertRows] = &[&RESPONSES];
+pub(super) static INSERT_RESPONSES: InsertRows<1> = InsertRows::new([Table {
+    head: "INSERT INTO responses (delivery, number, headers, body)",
+    row: "((SELECT seq FROM deliveries WHERE id = ?), ?, ?, ?)",
+    values: 4,
+}]);
 
 statements! {
-    /// Says which attempts came too late, then stores the others and moves their deliveries on: one hop for all three.
-    /// ?1: [place, delivery id, owner, until, number, started, took, outcome, status, retry after, detail, state, due,
-    /// ended, reason].
+    /// Stores the attempts whose lease still holds. ?1, here and below: [place, delivery id, owner, until, number, started,
+    /// took, outcome, status, retry after, detail, state, due, ended, reason].
     RECORD = "\
+WITH made AS MATERIALIZED (SELECT value FROM json_each(?1))
+INSERT INTO attempts (delivery, number, started_at, took_us, outcome, status, retry_after_ms, detail)
+SELECT
+    deliveries.seq, made.value ->> 4, made.value ->> 5, made.value ->> 6, made.value ->> 7, made.value ->> 8,
+    made.value ->> 9, made.value ->> 10
+FROM made
+CROSS JOIN deliveries ON deliveries.id = unhex(made.value ->> 1)
+WHERE deliveries.state = 'pending'
+    AND deliveries.lease_owner = made.value ->> 2
+    AND deliveries.due_at = made.value ->> 3
+    AND deliveries.attempts = (made.value ->> 4) - 1";
+
+    /// The attempts that came too late.
+    LATE = "\
 SELECT made.value ->> 0 AS place
 FROM json_each(?1) AS made
 WHERE NOT EXISTS (
@@ -34,30 +45,20 @@ WHERE NOT EXISTS (
         AND lease_owner = made.value ->> 2
         AND due_at = made.value ->> 3
         AND attempts = (made.value ->> 4) - 1
-);
-INSERT INTO attempts (delivery, number, started_at, took_us, outcome, status, retry_after_ms, detail)
-SELECT
-    deliveries.seq, made.value ->> 4, made.value ->> 5, made.value ->> 6, made.value ->> 7, made.value ->> 8,
-    made.value ->> 9, made.value ->> 10
-FROM json_each(?1) AS made
-CROSS JOIN deliveries ON deliveries.id = unhex(made.value ->> 1)
-WHERE deliveries.state = 'pending'
+)";
+
+    /// Moves the deliveries of the attempts on.
+    MOVE_ON = "\
+WITH made AS MATERIALIZED (SELECT value FROM json_each(?1))
+UPDATE deliveries
+SET state = made.value ->> 11, attempts = made.value ->> 4, due_at = made.value ->> 12, lease_owner = 0,
+    ended_at = made.value ->> 13, reason = made.value ->> 14
+FROM made
+WHERE deliveries.id = unhex(made.value ->> 1)
+    AND deliveries.state = 'pending'
     AND deliveries.lease_owner = made.value ->> 2
     AND deliveries.due_at = made.value ->> 3
-    AND deliveries.attempts = (made.value ->> 4) - 1;
-UPDATE deliveries
-SET state = made.state, attempts = made.number, due_at = made.next_due_at, lease_owner = 0, ended_at = made.ended_at,
-    reason = made.reason
-FROM (
-    SELECT unhex(value ->> 1) AS id, value ->> 2 AS owner, value ->> 3 AS until, value ->> 4 AS number,
-        value ->> 11 AS state, value ->> 12 AS next_due_at, value ->> 13 AS ended_at, value ->> 14 AS reason
-    FROM json_each(?1)
-) AS made
-WHERE deliveries.id = made.id
-    AND deliveries.state = 'pending'
-    AND deliveries.lease_owner = made.owner
-    AND deliveries.due_at = made.until
-    AND deliveries.attempts = made.number - 1";
+    AND deliveries.attempts = (made.value ->> 4) - 1";
 }
 
 /// An attempt and what comes next: a row of [`RECORD`].
@@ -152,26 +153,30 @@ pub(super) async fn record(
             finished[place] = Finished::LeaseLost;
         }
     }
-    for lost in sqlx::query(RECORD).bind(json(&rows)).fetch_all(&mut session.conn).await? {
-        let place = usize::try_from(lost.try_get::<i64, _>("place")?).unwrap_or(usize::MAX);
-        if let Some(finished) = finished.get_mut(place) {
-            *finished = Finished::LeaseLost;
+    let made = json(&rows);
+    let stored = sqlx::query(RECORD).bind(&made).execute(&mut session.conn).await?.rows_affected();
+    if stored != rows.len() as u64 {
+        for late in sqlx::query(LATE).bind(&made).fetch_all(&mut session.conn).await? {
+            let place = usize::try_from(late.try_get::<i64, _>("place")?).unwrap_or(usize::MAX);
+            if let Some(finished) = finished.get_mut(place) {
+                *finished = Finished::LeaseLost;
+            }
         }
     }
+    sqlx::query(MOVE_ON).bind(&made).execute(&mut session.conn).await?;
     let samples: Vec<_> = all
         .iter()
         .zip(&finished)
         .filter(|(_, finished)| **finished == Finished::Done)
         .filter_map(|(made, _)| sample(&made.attempt).map(|sample| (made, sample)))
         .collect();
-    RESPONSES
-        .insert(&mut session.conn, &samples, |values, (made, sample)| {
-            values.blob(&bytes(&made.delivery));
-            values.int(made.attempt.number.into());
-            values.text(&json(&sample.headers));
-            values.blob(&sample.body);
-        })
-        .await?;
+    let bind = |values: &mut Values, (made, sample): &(&&FinishedAttempt, &ResponseSample)| {
+        values.blob(&bytes(&made.delivery));
+        values.int(made.attempt.number.into());
+        values.text(&json(&sample.headers));
+        values.blob(&sample.body);
+    };
+    INSERT_RESPONSES.insert(&mut session.conn, &samples, [&bind]).await?;
     let mut finished = finished.into_iter();
     Ok(asks.iter().map(|ask| Ok(finished.by_ref().take(ask.len()).collect())).collect())
 }

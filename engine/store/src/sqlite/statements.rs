@@ -22,57 +22,63 @@ macro_rules! statements {
 }
 pub(super) use statements;
 
-/// The most rows of one `VALUES`: past that, a longer text costs more than another hop.
+/// The most rows of one text: past that, a longer text costs more than another hop.
 const ROWS_MAX: usize = 128;
 
-/// The sizes are the powers of two up to [`ROWS_MAX`]: any number of rows takes few executions and few texts.
+/// The sizes of texts are the powers of two up to [`ROWS_MAX`]; a batch takes the next one, and fills it up with nothing.
 const SIZES: usize = ROWS_MAX.ilog2() as usize + 1;
 
-/// An `INSERT … VALUES` for any number of rows.
+/// One table of an [`InsertRows`].
 #[derive(Debug)]
-pub(super) struct InsertRows {
-    head: &'static str,
-    row: &'static str,
+pub(super) struct Table {
+    /// `INSERT INTO … (…)`.
+    pub(super) head: &'static str,
+    /// The values of one row. The first is empty for nothing but a row that fills up.
+    pub(super) row: &'static str,
+    /// How many question marks are in `row`.
+    pub(super) values: usize,
+}
+
+/// An insert of any number of rows, each into all of `T` tables, in one hop for every [`ROWS_MAX`].
+#[derive(Debug)]
+pub(super) struct InsertRows<const T: usize> {
+    tables: [Table; T],
     texts: [OnceLock<Arc<str>>; SIZES],
 }
 
-impl InsertRows {
-    pub(super) const fn new(head: &'static str, row: &'static str) -> Self {
-        Self { head, row, texts: [const { OnceLock::new() }; SIZES] }
+impl<const T: usize> InsertRows<T> {
+    pub(super) const fn new(tables: [Table; T]) -> Self {
+        Self { tables, texts: [const { OnceLock::new() }; SIZES] }
     }
 
-    /// Inserts `rows`, each with the values that `bind` gives it.
+    /// Inserts `rows`; `binds` give each its values, table by table.
     pub(super) async fn insert<R>(
         &self,
         conn: &mut SqliteConnection,
-        mut rows: &[R],
-        bind: impl Fn(&mut Values, &R),
+        rows: &[R],
+        binds: [&(dyn Fn(&mut Values, &R) + Sync); T],
     ) -> Result<(), sqlx::Error> {
-        while !rows.is_empty() {
-            let size = rows.len().min(ROWS_MAX).ilog2();
-            let (part, rest) = rows.split_at(1 << size);
+        for part in rows.chunks(ROWS_MAX) {
+            let size = part.len().next_power_of_two().ilog2() as usize;
             let mut values = Values::default();
-            part.iter().for_each(|row| bind(&mut values, row));
-            sqlx::query_with(AssertSqlSafe(self.text(size as usize)), values.0).execute(&mut *conn).await?;
-            rows = rest;
+            for (table, bind) in self.tables.iter().zip(binds) {
+                part.iter().for_each(|row| bind(&mut values, row));
+                let missing = ((1 << size) - part.len()) * table.values;
+                (0..missing).for_each(|_| values.maybe_int(None));
+            }
+            sqlx::query_with(AssertSqlSafe(self.text(size)), values.0).execute(&mut *conn).await?;
         }
         Ok(())
     }
 
     /// The text for 2^`size` rows. It holds nothing but what stands in this program.
-    fn text(&self, size: usize) -> Arc<str> {
-        self.texts[size]
-            .get_or_init(|| {
-                let rows = vec![self.row; 1 << size].join(", ");
-                format!("{} VALUES {rows}", self.head).into()
-            })
-            .clone()
-    }
-
-    /// The text for one row.
-    #[cfg(test)]
-    pub(super) fn one(&self) -> Arc<str> {
-        self.text(0)
+    pub(super) fn text(&self, size: usize) -> Arc<str> {
+        let insert = |table: &Table| {
+            let rows = vec![table.row; 1 << size].join(", ");
+            format!("{} SELECT * FROM (VALUES {rows}) WHERE column1 IS NOT NULL", table.head)
+        };
+        let text = || self.tables.iter().map(insert).collect::<Vec<_>>().join("; ").into();
+        self.texts[size].get_or_init(text).clone()
     }
 }
 

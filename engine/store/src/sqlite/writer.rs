@@ -191,7 +191,7 @@ impl Batch {
             let claimed = deliveries::claim(session, &ask.input).await.map_err(unavailable("claim deliveries"))?;
             self.claim_deliveries.answers.push(claimed);
         }
-        session.ledger.write(&mut session.conn).await.map_err(unavailable("count in the ledger"))
+        Ok(())
     }
 
     fn settle(self, failure: Option<&StoreError>) {
@@ -240,8 +240,15 @@ async fn run_job(session: &mut Session, job: &mut dyn Job) -> Result<(), StoreEr
     Ok(())
 }
 
+/// Gives the writer a thread of its own: as a task it would stand in line behind requests, several times in each commit.
+pub(super) fn spawn(session: Session, commands: mpsc::Receiver<Command>, lock: EngineLock) -> std::io::Result<()> {
+    let runtime = tokio::runtime::Handle::current();
+    let writer = move || runtime.block_on(run(session, commands, lock));
+    std::thread::Builder::new().name("weft-writer".to_owned()).spawn(writer).map(drop)
+}
+
 /// Works until it is closed or until nobody can ask any more. The lock is given back last.
-pub(super) async fn run(mut session: Session, mut commands: mpsc::Receiver<Command>, lock: EngineLock) {
+async fn run(mut session: Session, mut commands: mpsc::Receiver<Command>, lock: EngineLock) {
     let mut waiting = Vec::with_capacity(COMMIT_COMMANDS_MAX);
     let mut done = None;
     while done.is_none() && commands.recv_many(&mut waiting, COMMIT_COMMANDS_MAX).await > 0 {
@@ -281,7 +288,7 @@ async fn transaction(session: &mut Session, batch: &mut Batch) -> Result<(), Sto
     begin(session).await?;
     batch.write(session).await?;
     batch.points().for_each(|(before, _)| failpoint::reached(before));
-    sqlx::query("COMMIT").execute(&mut session.conn).await.map_err(unavailable("commit"))?;
+    session.ledger.commit(&mut session.conn).await.map_err(unavailable("commit"))?;
     batch.points().for_each(|(_, after)| failpoint::reached(after));
     Ok(())
 }
