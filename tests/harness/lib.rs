@@ -1,0 +1,29 @@
+//! What the tests of the whole engine stand on: real engines, real receivers, real components.
+//!
+//! A [`Site`] is what an engine is started on: a folder with a configuration, keys and plugins. A [`Weft`] is an engine inside
+//! the test's own process, on a clock that the test moves; an [`Engine`] is the program `weft` as a child process that can
+//! be killed. Both are spoken to through a [`Caller`], and both send to [`Receiver`]s, which refuse what does not verify.
+//!
+//! Nothing here sleeps. What a test waits for is a condition, looked at again whenever something has happened;
+//! [`within`] bounds it, so that a broken engine is a failed test and not a test without an end.
+
+mod audit;
+mod caller;
+mod engine;
+mod event;
+mod load;
+mod patience;
+mod programs;
+mod receiver;
+mod site;
+mod weft;
+
+pub use audit::audit;
+pub use caller::Caller;
+pub use engine::{Engine, Launch, Stillborn};
+pub use event::{Order, order};
+pub use load::{Acknowledged, Load};
+pub use patience::within;
+pub use receiver::{Answer, Received, Receiver};
+pub use site::{Destination, Site, Step, Tenant};
+pub use weft::Weft;

@@ -1,0 +1,7 @@
+//! Promise 2, nothing vanishes: every event and every delivery comes to an end that is written down.
+
+mod dead_letters;
+mod destinations;
+mod ends;
+mod full_disk;
+mod restarts;

@@ -1,0 +1,6 @@
+//! Promise 3, at least once, one identity: every attempt of a delivery carries the same `webhook-id` and the same bytes.
+
+mod attempts;
+mod duplicates;
+mod outputs;
+mod replays;
