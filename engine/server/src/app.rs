@@ -17,7 +17,7 @@ use weft_plugin_host::{HostConfig, PluginHost};
 use weft_store::work::PassKey;
 use weft_store::{Store, StoreOptions};
 
-use crate::api::{self, ApiParts};
+use crate::api::{self, ApiParts, Health, Phase};
 use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::config::{Config, Limits, StoreUrl};
@@ -51,6 +51,7 @@ const STOP_MARGIN: Duration = Duration::from_secs(10);
 pub struct App {
     address: SocketAddr,
     store: Store,
+    health: Health,
     stop: watch::Sender<bool>,
     stop_within: Duration,
     passes: PassQueue,
@@ -73,6 +74,7 @@ struct Shared {
     metrics: Arc<Metrics>,
     hand_over: HandOver,
     versions: ActiveVersions,
+    health: Health,
     limits: Limits,
 }
 
@@ -103,7 +105,7 @@ impl App {
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
         let address = listener.local_addr().map_err(|source| StartError::Listen { address: config.listen, source })?;
-        shared.run(config, registry, listener, address, stop, stopping)
+        shared.run(&config, registry, listener, address, stop, stopping)
     }
 
     /// Where the API listens.
@@ -122,6 +124,7 @@ impl App {
     }
 
     async fn wind_down(self) {
+        self.health.enter(Phase::Stopping);
         // Nobody listening is as good as everybody told.
         let _ = self.stop.send(true);
         ended(vec![self.api]).await;
@@ -149,7 +152,7 @@ impl Shared {
     /// Starts the workers and, last, the API.
     fn run(
         self,
-        config: Config,
+        config: &Config,
         registry: PluginRegistry,
         listener: TcpListener,
         address: SocketAddr,
@@ -186,13 +189,14 @@ impl Shared {
             hand_over: self.hand_over.clone(),
             clock: self.clock.clone(),
         };
-        let upkeep =
-            Upkeep { store: self.store.clone(), clock: self.clock.clone(), retention: self.limits.retention };
+        let upkeep = Upkeep { store: self.store.clone(), clock: self.clock.clone(), retention: self.limits.retention };
         let watching = crate::plugins::watch(registry.clone(), stopping.clone());
         let parts = self.api_parts(intake, registry);
         let api = tokio::spawn(api::serve(listener, api::router(parts), stopping, self.limits.api_requests));
+        self.health.enter(Phase::Serving);
         Ok(App {
             address,
+            health: self.health,
             stop,
             stop_within: self.limits.request + STOP_MARGIN,
             passes: self.hand_over.passes.clone(),
@@ -299,7 +303,16 @@ fn share(store: Store, catalog: CurrentCatalog, clock: Clock, limits: &Limits) -
         claims: ClaimsWake::default(),
         term: LeaseTerm { owner: store.start_number(), lasts: limits.lease },
     };
-    Shared { store, catalog, clock, metrics: Arc::default(), hand_over, versions: ActiveVersions::default(), limits: limits.clone() }
+    Shared {
+        store,
+        catalog,
+        clock,
+        metrics: Arc::default(),
+        hand_over,
+        versions: ActiveVersions::default(),
+        health: Health::default(),
+        limits: limits.clone(),
+    }
 }
 
 async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegistry, StartError> {
@@ -316,9 +329,7 @@ async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegist
         clock: shared.clock.clone(),
         metrics: shared.metrics.clone(),
         active: shared.versions.clone(),
-        check: Arc::new(move |key, roles| {
-            pipelines::check_with(&catalog.snapshot(), &versions.snapshot(), key, roles)
-        }),
+        check: Arc::new(move |key, roles| pipelines::check_with(&catalog.snapshot(), &versions.snapshot(), key, roles)),
     };
     let settings = PluginSettings {
         folder: config.plugins.folder.clone(),

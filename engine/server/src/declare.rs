@@ -10,7 +10,9 @@ use weft_core::destination::{Destination, DestinationKind, DestinationStatus, Di
 use weft_core::name::Name;
 use weft_core::sign::{InvalidSecret, SECRET_BYTES_GENERATED, SigningSecret};
 use weft_outbound::InvalidUrl;
-use weft_store::catalog::{Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant, DestinationRecord, TenantRecord};
+use weft_store::catalog::{
+    Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant, DestinationRecord, TenantRecord,
+};
 use weft_store::{Store, StoreError};
 
 use crate::catalog::{Caller, Catalog, Tenant};
@@ -100,7 +102,11 @@ impl Declarer<'_> {
             keys: secrets
                 .keys
                 .iter()
-                .map(|key| DeclaredKey { fresh: self.clock.fresh(), name: key.name.clone(), hash: *key.hash.as_bytes() })
+                .map(|key| DeclaredKey {
+                    fresh: self.clock.fresh(),
+                    name: key.name.clone(),
+                    hash: *key.hash.as_bytes(),
+                })
                 .collect(),
             destinations: tenant
                 .destinations

@@ -51,7 +51,8 @@ fn in_words(tenant: &Tenant, problems: Vec<String>) -> impl Iterator<Item = Stri
 }
 
 fn missing_plugins(tenant: &Tenant, versions: &Versions) -> Vec<String> {
-    let missing = tenant.pipeline.steps.iter().filter(|step| !versions.contains_key(&PluginKey::of(tenant.id, &step.plugin)));
+    let missing =
+        tenant.pipeline.steps.iter().filter(|step| !versions.contains_key(&PluginKey::of(tenant.id, &step.plugin)));
     missing
         .map(|step| {
             let mut known: Vec<_> = versions

@@ -20,7 +20,7 @@ use super::SharedState;
 use super::access::Access;
 use super::body::{self, BodyLimit};
 use super::health::Health;
-use super::payload::{self, Found};
+use super::payload::{self, DEPTH_MAX, Found, Malformed};
 use super::refusal::{
     CONTENT_TYPE_MISSING, EVENT_TYPE_INVALID, EVENT_TYPE_MISSING, IDEMPOTENCY_CONFLICT, INVALID_HEADER, MALFORMED_JSON,
     OVERLOADED, Refusal, STOPPING, STORE_UNAVAILABLE, UNSUPPORTED, shortened,
@@ -237,9 +237,13 @@ fn invalid_type(place: &str, error: &weft_core::event::InvalidEventType) -> Refu
     Refusal::new(&EVENT_TYPE_INVALID, format!("{place}: {error}")).key(place)
 }
 
-fn malformed(error: &serde_json::Error) -> Refusal {
-    let detail = format!("{error}; if it is not JSON, send another content-type and the header weft-event-type");
-    Refusal::new(&MALFORMED_JSON, detail).at(error.line(), error.column()).key(CONTENT_TYPE.as_str())
+fn malformed(error: &Malformed) -> Refusal {
+    const WAY_OUT: &str = "if it is not JSON, send another content-type and the header weft-event-type";
+    let refusal = Refusal::new(&MALFORMED_JSON, format!("{error}; {WAY_OUT}")).key(CONTENT_TYPE.as_str());
+    match error {
+        Malformed::Grammar(error) => refusal.at(error.line(), error.column()),
+        Malformed::TooDeep => refusal.rule(format!("at most {DEPTH_MAX} deep")),
+    }
 }
 
 fn not_utf8(body: &[u8], valid: usize) -> Refusal {

@@ -114,9 +114,14 @@ pub fn intake(
 /// The places that wait for an event's commit.
 enum Places {
     /// Nothing goes on from memory; with `true`, something must be claimed.
-    None { left_behind: bool },
+    None {
+        left_behind: bool,
+    },
     Pass(PassReservation, PassWork),
-    Deliveries { filled: Vec<(Reservation, DeliveryWork)>, left_behind: bool },
+    Deliveries {
+        filled: Vec<(Reservation, DeliveryWork)>,
+        left_behind: bool,
+    },
 }
 
 impl IntakeWorker {

@@ -21,4 +21,5 @@ pub mod pass_queue;
 pub mod plugin_threads;
 pub mod recorder;
 pub mod sending;
+mod step_run;
 pub mod upkeep;

@@ -80,12 +80,7 @@ pub struct AttemptSlot {
 impl Outbox {
     /// An empty outbox.
     pub fn new(limits: OutboxLimits) -> Self {
-        Self(Arc::new(Shared {
-            limits,
-            state: Mutex::default(),
-            ready: Notify::new(),
-            drained: Notify::new(),
-        }))
+        Self(Arc::new(Shared { limits, state: Mutex::default(), ready: Notify::new(), drained: Notify::new() }))
     }
 
     /// Reserves a place for a delivery about to be stored; `None` if it must wait in the store.

@@ -1,7 +1,6 @@
 //! Send and decide: makes the attempts, each as a task of its own, and says what comes next.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use weft_core::attempt::Attempt;
@@ -20,7 +19,6 @@ use crate::telemetry::Metrics;
 use crate::workers::claims::ClaimsWake;
 use crate::workers::outbox::{AttemptSlot, Outbox};
 use crate::workers::recorder::MadeAttempt;
-
 
 /// Deliveries ended by one look at lifetimes; where one is over, its neighbours' often are.
 const EXPIRED_AT_ONCE: u32 = 200;
@@ -154,7 +152,10 @@ impl Sending {
         match self.0.store.expire_deliveries(EXPIRED_AT_ONCE, now).await {
             Ok(count) => (0..count).for_each(|_| self.0.metrics.delivery_ended("dead")),
             Err(error) => {
-                tracing::warn!(error = &error as &dyn std::error::Error, "a delivery's lifetime is over; it is not ended yet");
+                tracing::warn!(
+                    error = &error as &dyn std::error::Error,
+                    "a delivery's lifetime is over; it is not ended yet"
+                );
             }
         }
     }

@@ -145,7 +145,7 @@ fn a_step_is_read_with_its_plugins_configuration_as_json() {
     let step = &config.tenants[0].pipeline.steps[0];
     assert_eq!(step.name.as_str(), "json-filter");
     assert_eq!(step.plugin.to_string(), "operator/json-filter");
-    assert_eq!(step.config, r#"{"any":[{"above":10.5,"at":"/total"}],"keep":true,"n":-3}"#);
+    assert_eq!(&*step.config, r#"{"any":[{"above":10.5,"at":"/total"}],"keep":true,"n":-3}"#);
     assert_eq!(step.headers, ["x-github-event"]);
     assert_eq!(step.on_failure.then, Then::Drop);
 }
