@@ -45,30 +45,24 @@ WHERE replays.state = 'received'
     /// Ends events ?1 and replays ?2, or puts them in line for another pass. A replay that ends dead gives its event back
     /// to the dead letters. Both: [row, owner, until, state, passes, planned, due, ended, step, reason].
     FINISH = "\
+WITH done AS MATERIALIZED (SELECT value FROM json_each(?1))
 UPDATE events
-SET state = done.state, passes = done.passes, planned = done.planned, due_at = done.due_at, lease_owner = 0,
-    ended_at = done.ended_at, step = done.step, reason = done.reason
-FROM (
-    SELECT value ->> 0 AS seq, value ->> 1 AS owner, value ->> 2 AS until, value ->> 3 AS state, value ->> 4 AS passes,
-        value ->> 5 AS planned, value ->> 6 AS due_at, value ->> 7 AS ended_at, value ->> 8 AS step, value ->> 9 AS reason
-    FROM json_each(?1)
-) AS done
-WHERE events.seq = done.seq
+SET state = done.value ->> 3, passes = done.value ->> 4, planned = done.value ->> 5, due_at = done.value ->> 6,
+    lease_owner = 0, ended_at = done.value ->> 7, step = done.value ->> 8, reason = done.value ->> 9
+FROM done
+WHERE events.seq = done.value ->> 0
     AND events.state = 'received'
-    AND events.lease_owner = done.owner
-    AND events.due_at = done.until;
+    AND events.lease_owner = done.value ->> 1
+    AND events.due_at = done.value ->> 2;
+WITH done AS MATERIALIZED (SELECT value FROM json_each(?2))
 UPDATE replays
-SET state = done.state, passes = done.passes, planned = done.planned, due_at = done.due_at, lease_owner = 0,
-    ended_at = done.ended_at, step = done.step, reason = done.reason
-FROM (
-    SELECT value ->> 0 AS seq, value ->> 1 AS owner, value ->> 2 AS until, value ->> 3 AS state, value ->> 4 AS passes,
-        value ->> 5 AS planned, value ->> 6 AS due_at, value ->> 7 AS ended_at, value ->> 8 AS step, value ->> 9 AS reason
-    FROM json_each(?2)
-) AS done
-WHERE replays.seq = done.seq
+SET state = done.value ->> 3, passes = done.value ->> 4, planned = done.value ->> 5, due_at = done.value ->> 6,
+    lease_owner = 0, ended_at = done.value ->> 7, step = done.value ->> 8, reason = done.value ->> 9
+FROM done
+WHERE replays.seq = done.value ->> 0
     AND replays.state = 'received'
-    AND replays.lease_owner = done.owner
-    AND replays.due_at = done.until;
+    AND replays.lease_owner = done.value ->> 1
+    AND replays.due_at = done.value ->> 2;
 UPDATE events
 SET replayed_by = NULL
 WHERE seq IN (

@@ -114,3 +114,22 @@ async fn promise_1_the_writer_reads_back_that_every_commit_reaches_the_disk() {
         assert_eq!(row.get::<i64, _>(0), wanted, "{setting}");
     }
 }
+
+/// Rows as a program with that many migrations left them: what each later migration must be able to carry on.
+const DATA: &[(i64, &str)] = &[(1, include_str!("../../tests/data/sqlite/0001_first.sql"))];
+
+#[tokio::test]
+async fn every_migration_runs_on_the_data_of_the_one_before() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let mut conn = connect::writer(&folder.path().join("weft.db")).await.expect("the database opens");
+    for (version, name, migration) in connect::MIGRATIONS {
+        let run = sqlx::raw_sql(AssertSqlSafe(*migration)).execute(&mut conn).await;
+        run.unwrap_or_else(|error| panic!("migration {name}: {error}"));
+        for (_, data) in DATA.iter().filter(|(of, _)| of == version) {
+            sqlx::raw_sql(AssertSqlSafe(*data)).execute(&mut conn).await.expect("the data of the migration");
+        }
+    }
+    let report = check::check(&mut conn).await.expect("check");
+    assert!(report.findings.is_empty(), "{:#?}", report.findings);
+    assert!(report.counted.events.routed > 0 && report.counted.attempts > 0, "the data is there");
+}

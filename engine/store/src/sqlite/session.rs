@@ -129,5 +129,10 @@ fn uuid_of(row: &sqlx::sqlite::SqliteRow) -> Result<uuid::Uuid, sqlx::Error> {
 
 /// Makes a [`StoreError`] of what the database said.
 pub(super) fn unavailable(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Copy {
-    move |source| StoreError::Unavailable { doing, source: Arc::new(source) }
+    move |source| {
+        if matches!(source, sqlx::Error::PoolClosed) {
+            return StoreError::Closed;
+        }
+        StoreError::Unavailable { doing, source: Arc::new(source) }
+    }
 }

@@ -39,6 +39,9 @@ pub(super) struct Table {
     pub(super) values: usize,
 }
 
+/// Gives a row its values for one table.
+pub(super) type Bind<'a, R> = dyn Fn(&mut Values, &R) + Sync + 'a;
+
 /// An insert of any number of rows, each into all of `T` tables, in one hop for every [`ROWS_MAX`].
 #[derive(Debug)]
 pub(super) struct InsertRows<const T: usize> {
@@ -56,7 +59,7 @@ impl<const T: usize> InsertRows<T> {
         &self,
         conn: &mut SqliteConnection,
         rows: &[R],
-        binds: [&(dyn Fn(&mut Values, &R) + Sync); T],
+        binds: [&Bind<'_, R>; T],
     ) -> Result<(), sqlx::Error> {
         for part in rows.chunks(ROWS_MAX) {
             let size = part.len().next_power_of_two().ilog2() as usize;
