@@ -1,0 +1,93 @@
+//! `weft destinations`: where deliveries go, and whether they do.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use weft_client::wire::{Destination, DestinationStatus};
+
+use crate::engine::Engine;
+use crate::print;
+
+/// Where deliveries go.
+#[derive(Debug, Args)]
+pub(crate) struct Destinations {
+    #[command(flatten)]
+    engine: Engine,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// List the destinations
+    List {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Let deliveries be made and sent; what was held goes on
+    Enable {
+        /// Which destination
+        name: String,
+    },
+    /// Let no deliveries be made; what waits is held
+    Disable {
+        /// Which destination
+        name: String,
+    },
+    /// Show what the receiver verifies with, newest first
+    Secret {
+        /// Which destination
+        name: String,
+    },
+}
+
+impl Destinations {
+    /// Does what was asked for.
+    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+        let client = self.engine.client(config)?;
+        match self.verb {
+            Verb::List { json } => {
+                let list = client.destinations().await?;
+                if json {
+                    print::json(&list)?;
+                } else {
+                    let heads = ["TENANT", "NAME", "STATUS", "EVENTS", "URL", "WAITING SINCE"].map(str::to_owned);
+                    let rows: Vec<_> = std::iter::once(heads).chain(list.destinations.iter().map(row)).collect();
+                    print::columns(&rows);
+                }
+            }
+            Verb::Enable { name } => changed(&client.enable_destination(&name).await?),
+            Verb::Disable { name } => changed(&client.disable_destination(&name).await?),
+            Verb::Secret { name } => {
+                for secret in client.destination_secrets(&name).await?.secrets {
+                    println!("{secret}");
+                }
+            }
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn row(destination: &Destination) -> [String; 6] {
+    [
+        destination.tenant.clone(),
+        destination.name.clone(),
+        status(&destination.status),
+        destination.events.join(", "),
+        destination.url.clone(),
+        destination.waiting_since.map(|at| at.to_string()).unwrap_or_default(),
+    ]
+}
+
+fn changed(destination: &Destination) {
+    println!("{}/{} is {}", destination.tenant, destination.name, status(&destination.status));
+}
+
+fn status(status: &DestinationStatus) -> String {
+    match status {
+        DestinationStatus::Active => "active".to_owned(),
+        DestinationStatus::Disabled { reason } => format!("disabled ({reason})"),
+    }
+}

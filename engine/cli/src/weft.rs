@@ -1,0 +1,116 @@
+//! The command line: which words there are, and who answers them.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand};
+
+use crate::{check, config, dead_letters, destinations, events, plugin, serve};
+
+/// A webhook and event router that its users extend with WebAssembly components.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Weft {
+    /// The configuration: a file, or a folder of *.toml files
+    #[arg(long, global = true, env = "WEFT_CONFIG", default_value = "weft.toml", value_name = "PATH")]
+    config: PathBuf,
+    #[command(subcommand)]
+    noun: Noun,
+}
+
+#[derive(Debug, Subcommand)]
+enum Noun {
+    /// Run the engine until it is told to stop
+    Serve(serve::Serve),
+    /// Prove what the store must fulfil, beside a running engine or without one
+    Check,
+    /// Look at the configuration
+    #[command(subcommand)]
+    Config(config::Verb),
+    /// Send events, and see what became of them
+    Events(events::Events),
+    /// What Weft has given up on
+    DeadLetters(dead_letters::DeadLetters),
+    /// Where deliveries go
+    Destinations(destinations::Destinations),
+    /// The components that handle events
+    Plugin(plugin::Plugin),
+}
+
+impl Weft {
+    /// Does what was asked for; the code says whether all is well.
+    pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
+        let config = &self.config;
+        match self.noun {
+            Noun::Serve(serve) => on_all_cores(serve.run(config)),
+            Noun::Check => on_this_thread(check::run(config)),
+            Noun::Config(config::Verb::Check(check)) => Ok(check.run(config)),
+            Noun::Events(events) => on_this_thread(events.run(config)),
+            Noun::DeadLetters(letters) => on_this_thread(letters.run(config)),
+            Noun::Destinations(destinations) => on_this_thread(destinations.run(config)),
+            Noun::Plugin(plugin) => on_this_thread(plugin.run(config)),
+        }
+    }
+}
+
+fn on_all_cores<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.context("could not start the runtime")?.block_on(work)
+}
+
+fn on_this_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.context("could not start the runtime")?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_words_of_the_command_line_do_not_contradict_each_other() {
+        Weft::command().debug_assert();
+    }
+
+    #[test]
+    fn every_command_that_is_promised_is_understood() {
+        for line in [
+            "weft serve --config other.toml --log-format json",
+            "weft check",
+            "weft config check --without-secrets",
+            "weft events send order.json --type order.created --id o-1 --idempotency-key k --content-type application/json",
+            "weft events send -",
+            "weft events show evt_01 --json --url http://localhost:1 --tenant shop --key-file key",
+            "weft dead-letters list --destination crm --kind delivery --reason gone --since 2026-01-31T12:00:00Z --json",
+            "weft dead-letters replay dlv_01 evt_01",
+            "weft dead-letters replay --all --destination crm --dry-run",
+            "weft destinations list --json",
+            "weft destinations enable crm",
+            "weft destinations disable crm",
+            "weft destinations secret crm",
+            "weft plugin list --json",
+            "weft plugin activate json-filter 3f2a --pin",
+            "weft plugin rollback json-filter",
+            "weft plugin reload",
+        ] {
+            if let Err(error) = Weft::try_parse_from(line.split(' ')) {
+                panic!("{line}: {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_replay_names_what_it_means_and_nothing_else() {
+        for line in [
+            "weft dead-letters replay",
+            "weft dead-letters replay dlv_01 --all",
+            "weft dead-letters replay dlv_01 --destination crm",
+            "weft plugin activate json-filter 3f2a --pin --follow",
+        ] {
+            assert!(Weft::try_parse_from(line.split(' ')).is_err(), "{line}");
+        }
+    }
+}
