@@ -16,7 +16,7 @@ use crate::secrets::PrivateFileError;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// Secrets that the configuration refers to are missing or wrong.
-    #[error("the secrets of the configuration cannot be used\n{0}")]
+    #[error("the secrets of the configuration cannot be used")]
     Secrets(#[from] Problems),
     /// The data folder could not be made.
     #[error("could not make the data folder {}", path.display())]
