@@ -1,5 +1,6 @@
 //! The threads on which guests run: beside, not on, the threads that serve HTTP.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -48,7 +49,10 @@ impl PassRunner {
     /// Runs one pass; `None` if its tenant is not in the catalog, so that the pass must wait.
     pub fn run(&self, work: &PassWork) -> Option<RunPass> {
         let catalog = self.catalog.snapshot();
-        let tenant = catalog.tenant(work.event.tenant)?;
+        let Some(tenant) = catalog.tenant(work.event.tenant) else {
+            tracing::warn!(event.id = %work.event.id, "the tenant of {} is not declared; it waits", work.event.id);
+            return None;
+        };
         let versions = self.versions.snapshot();
         let context = PassContext {
             tenant,
@@ -60,6 +64,15 @@ impl PassRunner {
             metrics: &self.metrics,
         };
         Some(RunPass { event: work.event.clone(), finished: run_pass(work, &context) })
+    }
+
+    /// Runs one pass; a defect of ours that panics costs this pass its lease, not the engine a thread.
+    fn run_contained(&self, work: &PassWork) -> Option<RunPass> {
+        // What a panic could leave half done is this pass alone, and it is thrown away.
+        catch_unwind(AssertUnwindSafe(|| self.run(work))).unwrap_or_else(|_| {
+            tracing::error!(event.id = %work.event.id, "the pass of {} panicked; it runs again when its lease ends", work.event.id);
+            None
+        })
     }
 }
 
@@ -80,13 +93,11 @@ pub fn start_plugin_threads(
             let (queue, runner, finished) = (queue.clone(), runner.clone(), finished.clone());
             std::thread::Builder::new().name(format!("weft-plugin-{number}")).spawn(move || {
                 while let Some((work, slot)) = queue.take() {
-                    let pass = runner.run(&work);
+                    let pass = runner.run_contained(&work);
                     // The tenant's turn comes again before the fan-out has room: the channel is the bound, not the slot.
                     drop(slot);
-                    let Some(pass) = pass else {
-                        tracing::warn!(event.id = %work.event.id, "the event's tenant is not declared; it waits");
-                        continue;
-                    };
+                    // What could not be run waits for its lease to end.
+                    let Some(pass) = pass else { continue };
                     if finished.blocking_send(pass).is_err() {
                         return;
                     }
