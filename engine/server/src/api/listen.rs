@@ -10,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 /// From the first moment of waiting for a request to the end of its headers; an idle connection is closed after it.
 ///
@@ -27,9 +27,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 ///
 /// At most `connections_max` connections are open; more wait in the system's queue. It returns by itself, at the latest
 /// ten seconds after the stop.
-pub async fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>, connections_max: usize) {
-    let places = Arc::new(Semaphore::new(connections_max));
+pub async fn serve(listener: TcpListener, router: Router, stopping: watch::Receiver<bool>, connections_max: usize) {
+    let (headers_time, stop_time) = (HEADERS_TIME_MAX, STOP_TIME_MAX);
+    let limits = ConnectionLimits { connections: connections_max, headers_time, stop_time };
+    serve_within(limits, listener, router, stopping).await;
+}
+
+/// How many connections there may be, how long headers may take, and how long a stop may.
+#[derive(Clone, Copy)]
+pub(super) struct ConnectionLimits {
+    pub(super) connections: usize,
+    pub(super) headers_time: Duration,
+    pub(super) stop_time: Duration,
+}
+
+/// See [`serve`].
+pub(super) async fn serve_within(
+    limits: ConnectionLimits,
+    listener: TcpListener,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(limits.connections));
     let graceful = GracefulShutdown::new();
+    // Dropped when this returns: what has not ended until then is cut off.
+    let (_cut, uncut) = watch::channel(());
     // Ends when nobody is left who could say so, too.
     let stop = async move { drop(stopping.wait_for(|stopping| *stopping).await) };
     tokio::pin!(stop);
@@ -42,35 +64,46 @@ pub async fn serve(listener: TcpListener, router: Router, mut stopping: watch::R
             () = &mut stop => break,
             (accepted, place) = accepted => match accepted {
                 Ok((stream, _)) => {
-                    let connection = graceful.watch(connection(stream, router.clone()));
-                    tokio::spawn(async move {
-                        // A peer that breaks off, or speaks no HTTP, is its own business.
-                        if let Err(error) = connection.await {
-                            tracing::debug!(error = &error as &dyn std::error::Error, "a connection of the API broke off");
-                        }
-                        drop(place);
-                    });
+                    let connection = graceful.watch(connection(stream, router.clone(), limits.headers_time));
+                    tokio::spawn(see_through(connection, uncut.clone(), place));
                 }
                 Err(error) => failed_accept(&error).await,
             },
         }
     }
     drop(listener);
-    if tokio::time::timeout(STOP_TIME_MAX, graceful.shutdown()).await.is_err() {
-        tracing::warn!("requests of the API were still under way {} s after the stop", STOP_TIME_MAX.as_secs());
+    if tokio::time::timeout(limits.stop_time, graceful.shutdown()).await.is_err() {
+        tracing::warn!("requests of the API are cut off, which were under way {:?} after the stop", limits.stop_time);
     }
+}
+
+/// Serves a connection to its end, unless it is cut off before; its place is free afterwards.
+async fn see_through<C>(connection: C, mut uncut: watch::Receiver<()>, place: OwnedSemaphorePermit)
+where
+    C: Future<Output = hyper::Result<()>>,
+{
+    tokio::select! {
+        ended = connection => {
+            // A peer that breaks off, or speaks no HTTP, is its own business.
+            if let Err(error) = ended {
+                tracing::debug!(error = &error as &dyn std::error::Error, "a connection of the API broke off");
+            }
+        }
+        _ = uncut.changed() => {}
+    }
+    drop(place);
 }
 
 type Connection = http1::Connection<TokioIo<TcpStream>, TowerToHyperService<Router>>;
 
-fn connection(stream: TcpStream, router: Router) -> Connection {
+fn connection(stream: TcpStream, router: Router, headers_time: Duration) -> Connection {
     // An answer is small and complete: waiting for more of it would only cost time.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(error = &error as &dyn std::error::Error, "a connection of the API keeps its delay");
     }
     http1::Builder::new()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_TIME_MAX)
+        .header_read_timeout(headers_time)
         .max_buf_size(READ_BUFFER_BYTES)
         .keep_alive(true)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))

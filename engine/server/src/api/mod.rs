@@ -21,6 +21,9 @@ mod refusal;
 mod replays;
 mod trace;
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use axum::Router;
