@@ -7,6 +7,7 @@
 pub mod catalog;
 pub mod check;
 pub mod dead_letter;
+mod declared;
 mod error;
 pub mod history;
 pub mod plugin;

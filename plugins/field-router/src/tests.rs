@@ -1,3 +1,5 @@
+//! What a router is configured to do, and what it then does.
+
 use weft_plugin::{Event, Failure, Header, Payload, Recipients, Route, Targets, config, testing};
 
 use super::FieldRouter;

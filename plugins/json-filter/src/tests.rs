@@ -1,3 +1,5 @@
+//! What a filter is configured to keep, and what it then keeps.
+
 use weft_plugin::{Event, Failure, Filter, Header, Payload, Verdict, config, testing};
 
 use super::JsonFilter;

@@ -1,3 +1,5 @@
+//! What a splitter is configured to do, and what it then makes of an event.
+
 use weft_plugin::{Event, Failure, Outputs, Patch, Payload, Transform, config, testing};
 
 use super::SplitArray;

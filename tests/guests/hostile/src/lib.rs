@@ -7,7 +7,8 @@ mod probes;
 
 use exports::weft::plugin::{filter, route, transform};
 use weft::plugin::types::{
-    Destination, Event, Failure, Header, Later, Outputs, Overrides, Patch, Payload, Recipients, Target, Targets, Verdict,
+    Destination, Event, Failure, Header, Later, Outputs, Overrides, Patch, Payload, Recipients, Target, Targets,
+    Verdict,
 };
 
 wit_bindgen::generate!({ path: "../../../wit", world: "all-roles" });
