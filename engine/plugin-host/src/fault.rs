@@ -2,7 +2,7 @@
 
 use std::any::Any;
 
-use wasmtime::{Error, PoolConcurrencyLimitError, Trap};
+use wasmtime::{Error, Trap, WasmBacktrace};
 use weft_core::contract::{Fault, FaultClass};
 use weft_core::limits::CallLimits;
 
@@ -10,6 +10,15 @@ use crate::guest::Guest;
 
 /// Bytes of a fault's message: it goes into the trace, and an error of the runtime may quote the guest.
 const MESSAGE_BYTES_MAX: usize = 2048;
+
+/// The fault for `error`, which kept `guest` from being instantiated: the guest's only if its code ran or it wants too much.
+pub(crate) fn of_instantiation(error: &Error, guest: &mut Guest, limits: &CallLimits) -> Fault {
+    let is_guests = error.is::<Trap>() || error.is::<WasmBacktrace>() || guest.memory.denied().is_some();
+    if is_guests {
+        return of_error(error, guest, limits);
+    }
+    Fault::new(FaultClass::Host, cut(&format!("no instance could be made: {error:#}")))
+}
 
 /// The fault for `error`, which ended a call into `guest`.
 pub(crate) fn of_error(error: &Error, guest: &mut Guest, limits: &CallLimits) -> Fault {
@@ -24,9 +33,6 @@ pub(crate) fn of_error(error: &Error, guest: &mut Guest, limits: &CallLimits) ->
             limits.memory_bytes
         );
         return Fault::new(FaultClass::Memory, message);
-    }
-    if error.is::<PoolConcurrencyLimitError>() {
-        return Fault::new(FaultClass::Host, format!("no room for another instance: {error:#}"));
     }
     let text = format!("{error:#}");
     // The runtime has no type for it; a test pins the words.

@@ -58,7 +58,7 @@ impl Instance {
         store.set_hostcall_fuel(limits.pass_output_bytes.saturating_add(ANSWER_OVERHEAD_BYTES));
         let guest = match catch_unwind(AssertUnwindSafe(|| linked.instantiate(&mut store))) {
             Ok(Ok(guest)) => guest,
-            Ok(Err(error)) => return Err(fault::of_error(&error, store.data_mut(), &limits)),
+            Ok(Err(error)) => return Err(fault::of_instantiation(&error, store.data_mut(), &limits)),
             Err(panic) => return Err(fault::of_panic(&*panic)),
         };
         let mut functions = [None; Role::ALL.len()];

@@ -129,6 +129,7 @@ fn promise_5_too_many_instances_are_a_fault_of_the_host_and_not_of_the_plugin() 
     let first = step.try_instance(&version).expect("an instance");
     let fault = step.try_instance(&version).map(drop).expect_err("a fault");
     assert_eq!(fault.class, weft_core::contract::FaultClass::Host, "{fault}");
+    assert!(fault.message.contains("no instance could be made"), "{fault}");
     drop(first);
     assert!(step.try_instance(&version).is_ok(), "its place is free again");
 }
