@@ -1,10 +1,25 @@
-//! `weft config`: the configuration, checked.
+//! `weft config`: the configuration, checked; and where it is, for every command.
 
-use std::path::Path;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
-use weft_server::config::{self, Config, Finding, Loaded, Problems};
+use weft_server::config::{self, Finding, Loaded, Problems};
+
+use crate::print;
+
+/// The configuration when none is named.
+const DEFAULT: &str = "weft.toml";
+
+/// Where the configuration is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ConfigPath {
+    /// The configuration: a file, or a folder of *.toml files [default: weft.toml]
+    #[arg(id = "config", long = "config", global = true, env = "WEFT_CONFIG", value_name = "PATH")]
+    named: Option<PathBuf>,
+}
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
@@ -20,47 +35,63 @@ pub(crate) struct Check {
     without_secrets: bool,
 }
 
+impl ConfigPath {
+    /// The path.
+    pub(crate) fn path(&self) -> &Path {
+        self.named.as_deref().unwrap_or(Path::new(DEFAULT))
+    }
+
+    /// Whether it must be there, because somebody has named it.
+    pub(crate) fn is_named(&self) -> bool {
+        self.named.is_some()
+    }
+
+    /// Loads the configuration.
+    ///
+    /// # Errors
+    /// All its problems.
+    pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
+        config::load(self.path()).with_context(|| format!("the configuration {} cannot be used", self.path().display()))
+    }
+}
+
 impl Check {
     /// Prints every problem and warning; fails if there is a problem.
-    pub(crate) fn run(self, path: &Path) -> ExitCode {
-        let Loaded { config, mut warnings } = match config::load(path) {
-            Ok(loaded) => loaded,
-            Err(problems) => return refused(&problems),
-        };
-        if !self.without_secrets {
-            match config.read_secrets() {
-                Ok(secrets) => warnings.extend(secrets.warnings),
-                Err(problems) => return refused(&problems),
+    ///
+    /// # Errors
+    /// If nothing can be printed.
+    pub(crate) fn run(self, path: &ConfigPath) -> anyhow::Result<ExitCode> {
+        match self.find(path.path()) {
+            Ok(loaded) => {
+                print::out(&verdict(path.path(), &loaded))?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Err(problems) => {
+                print::out(&format!("{problems}\n"))?;
+                Ok(ExitCode::FAILURE)
             }
         }
-        warn(&warnings);
-        let destinations: usize = config.tenants.iter().map(|tenant| tenant.destinations.len()).sum();
-        println!("{} is good: {} tenants, {destinations} destinations", path.display(), config.tenants.len());
-        ExitCode::SUCCESS
     }
-}
 
-/// Loads the configuration of an engine; prints what is wrong with it if it cannot be used.
-pub(crate) fn load(path: &Path) -> Option<Config> {
-    match config::load(path) {
-        Ok(Loaded { config, warnings }) => {
-            warn(&warnings);
-            Some(config)
+    fn find(&self, path: &Path) -> Result<Loaded, Problems> {
+        let mut loaded = config::load(path)?;
+        if !self.without_secrets {
+            loaded.warnings.extend(loaded.config.read_secrets()?.warnings);
         }
-        Err(problems) => {
-            refused(&problems);
-            None
-        }
+        Ok(loaded)
     }
 }
 
-fn warn(warnings: &[Finding]) {
-    for warning in warnings {
-        eprintln!("warning: {warning}");
-    }
+fn verdict(path: &Path, loaded: &Loaded) -> String {
+    let Loaded { config, warnings } = loaded;
+    let mut text: String = warnings.iter().map(warning).collect();
+    let destinations = config.tenants.iter().map(|tenant| tenant.destinations.len() as u64).sum::<u64>();
+    let (tenants, destinations) = (config.tenants.len() as u64, print::count(destinations, "destination"));
+    // Writing into a string cannot fail.
+    let _ = writeln!(text, "{} has no problems: {}, {destinations}", path.display(), print::count(tenants, "tenant"));
+    text
 }
 
-fn refused(problems: &Problems) -> ExitCode {
-    eprintln!("{problems}");
-    ExitCode::FAILURE
+fn warning(finding: &Finding) -> String {
+    format!("warning: {finding}\n")
 }

@@ -1,17 +1,22 @@
 //! `weft dead-letters`: what Weft has given up on, and doing it again.
 
-use std::path::Path;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand, ValueEnum};
 use weft_client::Client;
 use weft_client::wire::{
-    DeadLetter, DeadLetterFilter, DeadLetterKind, DeadLetterQuery, ReplayReport, ReplayRequest, ReplayVerdict,
+    DeadLetter, DeadLetterFilter, DeadLetterKind, DeadLetterQuery, ReplayReport, ReplayRequest, ReplayResult,
+    ReplayVerdict,
 };
 use weft_core::time::Timestamp;
 
+use crate::config::ConfigPath;
 use crate::engine::Engine;
 use crate::print;
+
+/// Most ids that the API takes at once.
+const IDS_MAX: usize = 1_000;
 
 /// What Weft has given up on.
 #[derive(Debug, Args)]
@@ -63,7 +68,7 @@ struct List {
     #[arg(long)]
     include_replayed: bool,
     /// At most this many, up to 1000
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1000))]
     limit: u32,
     /// Where to go on, as the page before said
     #[arg(long)]
@@ -92,8 +97,11 @@ struct Replay {
 }
 
 impl DeadLetters {
-    /// Does what was asked for; fails if a replay could not be started.
-    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+    /// Does what was asked for; fails if a replay that was asked for by id could not be started.
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
         let client = self.engine.client(config)?;
         match self.verb {
             Verb::List(list) => list.run(&client).await,
@@ -135,11 +143,10 @@ impl List {
             print::json(&page)?;
             return Ok(ExitCode::SUCCESS);
         }
-        let heads = ["SINCE", "ID", "TENANT", "TYPE", "WHERE", "REASON"].map(str::to_owned);
-        let rows: Vec<_> = std::iter::once(heads).chain(page.letters.iter().map(row)).collect();
-        print::columns(&rows);
+        let heads = ["SINCE", "ID", "TENANT", "TYPE", "WHERE", "REASON"];
+        print::out(&print::table(heads, page.letters.iter().map(row)))?;
         if let Some(cursor) = page.next_cursor {
-            eprintln!("there are more: --cursor {cursor}");
+            print::say(&format!("there are more: --cursor {cursor}"));
         }
         Ok(ExitCode::SUCCESS)
     }
@@ -147,7 +154,7 @@ impl List {
 
 fn row(letter: &DeadLetter) -> [String; 6] {
     let place = match (&letter.destination, letter.attempts, &letter.step) {
-        (Some(destination), Some(attempts), _) => format!("{destination} after {attempts} attempts"),
+        (Some(destination), Some(attempts), _) => format!("{destination} after {}", print::count(attempts, "attempt")),
         (Some(destination), None, _) => destination.clone(),
         (None, _, Some(step)) => format!("step {step}"),
         (None, _, None) => "pipeline".to_owned(),
@@ -165,47 +172,91 @@ fn row(letter: &DeadLetter) -> [String; 6] {
 
 impl Replay {
     async fn run(self, client: &Client) -> anyhow::Result<ExitCode> {
-        let mut request = ReplayRequest {
-            ids: self.ids,
-            all: self.all,
-            filter: self.filter.wire(),
-            cursor: None,
-            dry_run: self.dry_run,
-        };
         let mut whole = ReplayReport::default();
-        loop {
-            let report = client.replay(&request).await?;
-            whole.matched += report.matched;
-            whole.started += report.started;
-            whole.results.extend(report.results);
-            request.cursor = report.next_cursor;
-            if request.cursor.is_none() {
-                break;
+        if self.all {
+            self.replay_all(client, &mut whole).await?;
+        } else {
+            for ids in self.ids.chunks(IDS_MAX) {
+                let request = ReplayRequest { ids: ids.to_vec(), dry_run: self.dry_run, ..ReplayRequest::default() };
+                self.add(&mut whole, client.replay(&request).await?)?;
             }
         }
-        let failed = whole.results.iter().any(|result| !matches!(result.verdict, ReplayVerdict::Started { .. }));
+        let left_out = whole.matched.saturating_sub(whole.started);
         if self.json {
             print::json(&whole)?;
+        } else if self.dry_run {
+            print::out(&format!("{} would be replayed\n", whole.matched))?;
         } else {
-            report(&whole, self.dry_run);
+            print::say(&format!("{} of {} started", whole.started, print::count(whole.matched, "replay")));
         }
-        Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+        // Of all that a filter means, somebody else may replay some meanwhile; ids are asked for one by one.
+        let is_done = self.all || self.dry_run || left_out == 0;
+        Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+
+    /// Goes through everything that the filter means, page by page, and says how far it is.
+    async fn replay_all(&self, client: &Client, whole: &mut ReplayReport) -> anyhow::Result<()> {
+        let mut request =
+            ReplayRequest { all: true, filter: self.filter.wire(), dry_run: self.dry_run, ..ReplayRequest::default() };
+        loop {
+            let report = client.replay(&request).await?;
+            request.cursor.clone_from(&report.next_cursor);
+            self.add(whole, report)?;
+            if request.cursor.is_none() {
+                return Ok(());
+            }
+            print::say(&format!("{} so far", print::count(whole.matched, "dead letter")));
+        }
+    }
+
+    /// Adds a report to the whole; prints its lines at once, unless everything is printed as JSON in the end.
+    fn add(&self, whole: &mut ReplayReport, report: ReplayReport) -> anyhow::Result<()> {
+        whole.matched += report.matched;
+        whole.started += report.started;
+        if self.json {
+            whole.results.extend(report.results);
+        } else {
+            print::out(&lines(&report.results))?;
+        }
+        Ok(())
     }
 }
 
-fn report(report: &ReplayReport, dry_run: bool) {
-    if dry_run {
-        println!("{} would be replayed", report.matched);
-        return;
+fn lines(results: &[ReplayResult]) -> String {
+    let mut text = String::new();
+    for ReplayResult { id, verdict } in results {
+        // Writing into a string cannot fail.
+        let _ = match verdict {
+            ReplayVerdict::Started { replay } => writeln!(text, "{id}  {replay}"),
+            ReplayVerdict::NotFound => writeln!(text, "{id}  not replayed: there is no such event or delivery"),
+            ReplayVerdict::NotDead { state } => {
+                writeln!(text, "{id}  not replayed: it is {state}, and only what is dead can be replayed")
+            }
+            ReplayVerdict::AlreadyReplayed { replay } => writeln!(text, "{id}  not replayed: {replay} did so before"),
+        };
     }
-    for result in &report.results {
-        let id = &result.id;
-        match &result.verdict {
-            ReplayVerdict::Started { replay } => println!("{id}  {replay}"),
-            ReplayVerdict::NotFound => eprintln!("{id}: there is no such event or delivery"),
-            ReplayVerdict::NotDead { state } => eprintln!("{id}: it is {state}, and only what is dead can be replayed"),
-            ReplayVerdict::AlreadyReplayed { replay } => eprintln!("{id}: it was replayed before, by {replay}"),
-        }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_wish_for_a_replay_gets_a_line_that_says_what_became_of_it() {
+        let result = |id: &str, verdict| ReplayResult { id: id.to_owned(), verdict };
+        let text = lines(&[
+            result("dlv_1", ReplayVerdict::Started { replay: "rpl_1".to_owned() }),
+            result("dlv_2", ReplayVerdict::NotFound),
+            result("evt_3", ReplayVerdict::NotDead { state: "routed".to_owned() }),
+            result("evt_4", ReplayVerdict::AlreadyReplayed { replay: "rpl_0".to_owned() }),
+        ]);
+        assert_eq!(
+            text,
+            "dlv_1  rpl_1\n\
+             dlv_2  not replayed: there is no such event or delivery\n\
+             evt_3  not replayed: it is routed, and only what is dead can be replayed\n\
+             evt_4  not replayed: rpl_0 did so before\n"
+        );
     }
-    eprintln!("{} of {} replays were started", report.started, report.matched);
 }

@@ -1,11 +1,11 @@
 //! `weft destinations`: where deliveries go, and whether they do.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use weft_client::wire::{Destination, DestinationStatus};
 
+use crate::config::ConfigPath;
 use crate::engine::Engine;
 use crate::print;
 
@@ -45,7 +45,10 @@ enum Verb {
 
 impl Destinations {
     /// Does what was asked for.
-    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
         let client = self.engine.client(config)?;
         match self.verb {
             Verb::List { json } => {
@@ -53,16 +56,15 @@ impl Destinations {
                 if json {
                     print::json(&list)?;
                 } else {
-                    let heads = ["TENANT", "NAME", "STATUS", "EVENTS", "URL", "WAITING SINCE"].map(str::to_owned);
-                    let rows: Vec<_> = std::iter::once(heads).chain(list.destinations.iter().map(row)).collect();
-                    print::columns(&rows);
+                    let heads = ["TENANT", "NAME", "STATUS", "EVENTS", "URL", "WAITING SINCE"];
+                    print::out(&print::table(heads, list.destinations.iter().map(row)))?;
                 }
             }
-            Verb::Enable { name } => changed(&client.enable_destination(&name).await?),
-            Verb::Disable { name } => changed(&client.disable_destination(&name).await?),
+            Verb::Enable { name } => print::out(&changed(&client.enable_destination(&name).await?))?,
+            Verb::Disable { name } => print::out(&changed(&client.disable_destination(&name).await?))?,
             Verb::Secret { name } => {
                 for secret in client.destination_secrets(&name).await?.secrets {
-                    println!("{secret}");
+                    print::out(&format!("{secret}\n"))?;
                 }
             }
         }
@@ -81,8 +83,8 @@ fn row(destination: &Destination) -> [String; 6] {
     ]
 }
 
-fn changed(destination: &Destination) {
-    println!("{}/{} is {}", destination.tenant, destination.name, status(&destination.status));
+fn changed(destination: &Destination) -> String {
+    format!("{}/{} is {}\n", destination.tenant, destination.name, status(&destination.status))
 }
 
 fn status(status: &DestinationStatus) -> String {

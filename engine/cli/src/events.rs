@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use clap::{Args, Subcommand};
 use weft_client::{Client, SendEvent};
 
+use crate::config::ConfigPath;
 use crate::engine::Engine;
 use crate::{print, timeline};
 
@@ -57,7 +58,10 @@ struct Send {
 
 impl Events {
     /// Does what was asked for.
-    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
         let client = self.engine.client(config)?;
         match self.verb {
             Verb::Send(send) => send.run(&client).await?,
@@ -66,7 +70,7 @@ impl Events {
                 if json {
                     print::json(&event)?;
                 } else {
-                    print!("{}", timeline::of(&event));
+                    print::out(&timeline::of(&event))?;
                 }
             }
         }
@@ -85,11 +89,11 @@ impl Send {
         };
         let accepted = client.send(event).await?;
         if self.json {
-            return print::json(&accepted);
+            return Ok(print::json(&accepted)?);
         }
-        println!("{}", accepted.id);
+        print::out(&format!("{}\n", accepted.id))?;
         if accepted.duplicate {
-            eprintln!("it was stored before, under this id");
+            print::say("it was stored before, under this id");
         }
         Ok(())
     }

@@ -1,12 +1,13 @@
-//! Log lines on stderr: as text for a person, or as JSON for a collector.
+//! The engine's log on stderr: as text for a person, or as JSON for a collector.
 
-use anyhow::Context as _;
+use std::io::{self, IsTerminal as _};
+
+use anyhow::{Context as _, anyhow};
 use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::fmt::format::FmtSpan;
-use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::filter::LevelFilter;
 
-/// The variable that says which lines are wanted, in the syntax of `RUST_LOG`, e.g. `info,weft_server=debug`.
+/// The variable that says which lines are wanted, e.g. `debug` or `info,weft_server=debug`.
 const FILTER: &str = "WEFT_LOG";
 
 /// What log lines look like.
@@ -21,19 +22,25 @@ pub(crate) enum LogFormat {
 
 impl LogFormat {
     /// Sends log lines to stderr from here on; without `WEFT_LOG` those of level info and above.
+    ///
+    /// # Errors
+    /// If `WEFT_LOG` is no filter.
     pub(crate) fn start(self) -> anyhow::Result<()> {
-        let filter = match std::env::var(FILTER) {
-            Ok(text) => EnvFilter::try_new(&text).with_context(|| format!("{FILTER}={text:?} is no filter; try info"))?,
-            Err(_) => EnvFilter::new("info"),
-        };
+        let filter = EnvFilter::builder()
+            .with_default_directive(LevelFilter::INFO.into())
+            .with_env_var(FILTER)
+            .from_env()
+            .with_context(|| format!("{FILTER} is no filter: use e.g. debug, or info,weft_server=debug"))?;
         let lines = tracing_subscriber::fmt()
             .with_env_filter(filter)
-            .with_writer(std::io::stderr)
-            .with_span_events(FmtSpan::NONE);
+            .with_writer(io::stderr)
+            .with_ansi(io::stderr().is_terminal())
+            // It would say on stderr that stderr is gone, and panic.
+            .log_internal_errors(false);
         let started = match self {
-            Self::Text => lines.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).finish().try_init(),
-            Self::Json => lines.json().flatten_event(true).finish().try_init(),
+            Self::Text => lines.try_init(),
+            Self::Json => lines.json().flatten_event(true).try_init(),
         };
-        started.context("could not start the log")
+        started.map_err(|error| anyhow!(error).context("could not start the log"))
     }
 }

@@ -1,13 +1,16 @@
 //! `weft plugin`: which versions there are, and which one runs.
 
-use std::path::Path;
+use std::fmt::Write as _;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
-use weft_client::wire::{self, ActivateRequest, PluginChange, PluginFolder, PluginMode, PluginVersion, VersionState};
+use weft_client::wire::{
+    self, ActivateRequest, PluginChange, PluginFile, PluginFolder, PluginMode, PluginVersion, Plugins, VersionState,
+};
 
+use crate::config::ConfigPath;
 use crate::engine::Engine;
-use crate::print::{self, short};
+use crate::print::{self, plain, short};
 
 /// The components that handle events.
 #[derive(Debug, Args)]
@@ -54,17 +57,15 @@ enum Verb {
 
 impl Plugin {
     /// Does what was asked for; fails if a reload refused a file.
-    pub(crate) async fn run(self, config: &Path) -> anyhow::Result<ExitCode> {
+    ///
+    /// # Errors
+    /// Why it could not be done.
+    pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
         let client = self.engine.client(config)?;
         match self.verb {
             Verb::List { json } => {
                 let list = client.plugins().await?;
-                if json {
-                    print::json(&list)?;
-                } else {
-                    list.plugins.iter().for_each(show);
-                    list.folder.iter().for_each(|folder| show_strays(folder));
-                }
+                if json { print::json(&list)? } else { print::out(&listed(&list))? }
             }
             Verb::Activate { name, digest, pin, follow } => {
                 let mode = match (pin, follow) {
@@ -72,28 +73,51 @@ impl Plugin {
                     (false, true) => Some(PluginMode::Following),
                     (false, false) => None,
                 };
-                changed(&client.activate_plugin(&name, &ActivateRequest { digest, mode }).await?);
+                print::out(&changed(&client.activate_plugin(&name, &ActivateRequest { digest, mode }).await?))?;
             }
-            Verb::Rollback { name } => changed(&client.roll_back_plugin(&name).await?),
-            Verb::Reload { json } => return reloaded(&client.reload_plugins().await?, json),
+            Verb::Rollback { name } => print::out(&changed(&client.roll_back_plugin(&name).await?))?,
+            Verb::Reload { json } => {
+                let folder = client.reload_plugins().await?;
+                if json {
+                    print::json(&folder)?
+                } else {
+                    print::out(&reloaded(&folder))?
+                }
+                return Ok(if is_sound(&folder) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+            }
         }
         Ok(ExitCode::SUCCESS)
     }
 }
 
-fn show(plugin: &wire::Plugin) {
+/// Every plugin with its versions, then what nobody would find otherwise: files that belong to no plugin.
+fn listed(list: &Plugins) -> String {
+    let mut text = String::new();
+    for plugin in &list.plugins {
+        // Writing into a string cannot fail.
+        let _ = show(&mut text, plugin);
+    }
+    if let Some(folder) = &list.folder {
+        let strays = folder.files.iter().filter(|file| file.plugin.is_none());
+        text.extend(folder_problem(folder).into_iter().chain(strays.map(file_line)));
+    }
+    text
+}
+
+fn show(text: &mut String, plugin: &wire::Plugin) -> std::fmt::Result {
     let owner = plugin.tenant.as_deref().unwrap_or("operator");
     let roles: Vec<_> = plugin.roles.iter().map(|role| role.as_str()).collect();
-    println!("{owner}/{}  {}  {}", plugin.name, plugin.mode.as_str(), roles.join(", "));
+    writeln!(text, "{owner}/{}  {}  {}", plugin.name, plugin.mode.as_str(), roles.join(", "))?;
     if let Some(problem) = &plugin.problem {
-        println!("  the active version does not run: {problem}");
+        writeln!(text, "  the active version does not run: {}", plain(problem))?;
     }
     if let Some(file) = &plugin.file {
-        println!("  file {}: {}", file.file, file.detail);
+        write!(text, "  file {}", file_line(file))?;
     }
     for version in &plugin.versions {
-        println!("  {}", line(version, plugin.active.as_deref() == Some(version.digest.as_str())));
+        writeln!(text, "  {}", line(version, plugin.active.as_deref() == Some(version.digest.as_str())))?;
     }
+    Ok(())
 }
 
 fn line(version: &PluginVersion, is_active: bool) -> String {
@@ -101,43 +125,95 @@ fn line(version: &PluginVersion, is_active: bool) -> String {
         VersionState::Ready { .. } if is_active => "active".to_owned(),
         VersionState::Ready { .. } if version.rolled_back => "rolled back".to_owned(),
         VersionState::Ready { .. } => "ready".to_owned(),
-        VersionState::Refused { reason } => format!("refused: {reason}"),
+        VersionState::Refused { reason } => format!("refused: {}", plain(reason)),
     };
     let PluginVersion { digest, component_bytes, first_seen_at, .. } = version;
     format!("{}  seen {first_seen_at}  {component_bytes} bytes  {state}", short(digest))
 }
 
-/// Shows files that belong to no plugin, which nobody would find otherwise.
-fn show_strays(folder: &PluginFolder) {
-    if let Some(problem) = &folder.problem {
-        println!("folder {}: {problem}", folder.path);
-    }
-    for file in folder.files.iter().filter(|file| file.plugin.is_none()) {
-        println!("file {}: {}", file.file, file.detail);
-    }
-}
-
-fn changed(change: &PluginChange) {
+fn changed(change: &PluginChange) -> String {
     let before = match &change.previous {
         Some(previous) if *previous == change.active => "as before".to_owned(),
         Some(previous) => format!("in the place of {}", short(previous)),
         None => "the first".to_owned(),
     };
-    println!("{}: {} is active, {before}; {}", change.plugin, short(&change.active), change.mode.as_str());
+    format!("{}: {} is active, {before}; {}\n", change.plugin, short(&change.active), change.mode.as_str())
 }
 
-fn reloaded(folder: &PluginFolder, json: bool) -> anyhow::Result<ExitCode> {
-    if json {
-        print::json(folder)?;
-    } else {
-        for file in &folder.files {
-            let digest = file.digest.as_deref().map(short).unwrap_or_default();
-            println!("{}  {digest}  {}", file.file, file.detail);
-        }
-        if let Some(problem) = &folder.problem {
-            eprintln!("folder {}: {problem}", folder.path);
+fn reloaded(folder: &PluginFolder) -> String {
+    folder_problem(folder).into_iter().chain(folder.files.iter().map(file_line)).collect()
+}
+
+fn folder_problem(folder: &PluginFolder) -> Option<String> {
+    folder.problem.as_ref().map(|problem| format!("folder {}: {}\n", plain(&folder.path), plain(problem)))
+}
+
+fn file_line(file: &PluginFile) -> String {
+    let digest = file.digest.as_deref().map(|digest| format!("  {}", short(digest))).unwrap_or_default();
+    format!("{}{digest}  {}: {}\n", plain(&file.file), file.outcome, plain(&file.detail))
+}
+
+fn is_sound(folder: &PluginFolder) -> bool {
+    folder.problem.is_none() && folder.files.iter().all(|file| file.outcome != "refused")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use weft_core::contract::Role;
+    use weft_core::time::Timestamp;
+
+    fn version(digit: &str, state: VersionState, rolled_back: bool) -> PluginVersion {
+        let first_seen_at = Timestamp::from_ms(1_700_000_000_000);
+        PluginVersion { digest: digit.repeat(64), component_bytes: 70_000, first_seen_at, state, rolled_back }
+    }
+
+    fn file(name: &str, plugin: Option<&str>, outcome: &str, detail: &str) -> PluginFile {
+        PluginFile {
+            file: name.to_owned(),
+            plugin: plugin.map(str::to_owned),
+            digest: plugin.map(|_| "b".repeat(64)),
+            outcome: outcome.to_owned(),
+            detail: detail.to_owned(),
+            at: Timestamp::from_ms(1_700_000_000_000),
         }
     }
-    let is_bad = folder.problem.is_some() || folder.files.iter().any(|file| file.outcome == "refused");
-    Ok(if is_bad { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+
+    #[test]
+    fn the_list_shows_which_version_runs_and_why_others_do_not() {
+        let ready = || VersionState::Ready { roles: vec![Role::Filter] };
+        let refused = VersionState::Refused { reason: "needs\u{1b} files".to_owned() };
+        let plugin = wire::Plugin {
+            name: "stamp".to_owned(),
+            tenant: None,
+            mode: PluginMode::Pinned,
+            active: Some("a".repeat(64)),
+            active_since: None,
+            roles: vec![Role::Filter, Role::Transform],
+            problem: None,
+            file: Some(file("stamp.wasm", Some("stamp"), "rolled-back", "a person left it")),
+            versions: vec![version("c", refused, false), version("b", ready(), true), version("a", ready(), false)],
+        };
+        let stray = file("README", None, "ignored", "it is no component");
+        let folder = PluginFolder { path: "plugins".to_owned(), problem: None, files: vec![stray] };
+        let text = listed(&Plugins { folder: Some(folder), plugins: vec![plugin] });
+        assert_eq!(
+            text,
+            "operator/stamp  pinned  filter, transform\n  \
+             file stamp.wasm  bbbbbbbbbbbb  rolled-back: a person left it\n  \
+             cccccccccccc  seen 2023-11-14T22:13:20.000Z  70000 bytes  refused: needs\\u{1b} files\n  \
+             bbbbbbbbbbbb  seen 2023-11-14T22:13:20.000Z  70000 bytes  rolled back\n  \
+             aaaaaaaaaaaa  seen 2023-11-14T22:13:20.000Z  70000 bytes  active\n\
+             README  ignored: it is no component\n"
+        );
+    }
+
+    #[test]
+    fn a_reload_that_refused_a_file_is_no_success() {
+        let folder =
+            |outcome| PluginFolder { files: vec![file("a.wasm", Some("a"), outcome, "")], ..PluginFolder::default() };
+        assert!(is_sound(&folder("activated")));
+        assert!(!is_sound(&folder("refused")));
+        assert!(!is_sound(&PluginFolder { problem: Some("gone".to_owned()), ..PluginFolder::default() }));
+    }
 }

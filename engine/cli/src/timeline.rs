@@ -4,10 +4,11 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use weft_client::wire::{Attempt, Delivery, DeliveryState, Event, EventState, Pass, Replay};
+use weft_core::contract::LogLevel;
 use weft_core::time::Timestamp;
 use weft_core::trace::{Answer, RoleAnswer, StepTrace};
 
-use crate::print::{duration, short};
+use crate::print::{duration, plain, short};
 
 /// How much of a response's body a line shows.
 const SHOWN_CHARS_MAX: usize = 160;
@@ -36,7 +37,7 @@ struct Lines {
 impl Lines {
     fn add(&mut self, depth: usize, line: &str) {
         // Writing into a string cannot fail.
-        let _ = writeln!(self.text, "{:indent$}{line}", "", indent = depth * 2);
+        let _ = writeln!(self.text, "{:indent$}{}", "", plain(line), indent = depth * 2);
     }
 
     /// How long after the acceptance.
@@ -48,7 +49,12 @@ impl Lines {
         let Event { id, tenant, source, event_type, content_type, body_bytes, received_at, .. } = event;
         self.add(0, &format!("{id}  {event_type}  {}", event.state.word()));
         let external = event.external_id.as_ref().map(|id| format!(", external id {id}")).unwrap_or_default();
-        self.add(1, &format!("{received_at}  received for {tenant} by {source}: {body_bytes} bytes of {content_type}{external}"));
+        self.add(
+            1,
+            &format!(
+                "{received_at}  received for {tenant} by {source}: {body_bytes} bytes of {content_type}{external}"
+            ),
+        );
         for header in &event.headers {
             self.add(2, &format!("header {}: {}", header.name, header.value));
         }
@@ -60,12 +66,15 @@ impl Lines {
         let by = |step: &Option<String>| step.as_ref().map(|step| format!(" by step {step}")).unwrap_or_default();
         match state {
             EventState::Received { passes, due_at, leased: true } => {
-                format!("waits after {passes} passes; somebody works on it, until {} at most", self.after(*due_at))
+                format!("waits, passes so far: {passes}; somebody works on it, until {} at most", self.after(*due_at))
             }
             EventState::Received { passes, due_at, leased: false } => {
-                format!("waits after {passes} passes; the next one is due {}", self.after(*due_at))
+                format!("waits, passes so far: {passes}; the next one is due {}", self.after(*due_at))
             }
-            EventState::Routed { at, deliveries } => format!("{}  routed into {deliveries} deliveries", self.after(*at)),
+            EventState::Routed { at, deliveries } => {
+                let made = if *deliveries == 1 { "delivery" } else { "deliveries" };
+                format!("{}  routed into {deliveries} {made}", self.after(*at))
+            }
             EventState::Dropped { at, step, reason } => format!("{}  dropped{}: {reason}", self.after(*at), by(step)),
             EventState::Dead { at, step, reason, replayed_by } => {
                 let replayed = replayed_by.as_ref().map(|id| format!("; replayed by {id}")).unwrap_or_default();
@@ -97,7 +106,7 @@ impl Lines {
             self.add(3, &format!("sets {} = {}", attribute.name, attribute.value));
         }
         for log in &step.logs {
-            self.add(3, &format!("{}: {}", format!("{:?}", log.level).to_lowercase(), log.message));
+            self.add(3, &format!("{}: {}", level(log.level), log.message));
         }
     }
 
@@ -115,7 +124,8 @@ impl Lines {
         self.add(1, &format!("{id}{whose} to {destination}: {}", state.word()));
         self.add(2, &format!("{}  planned: {body_bytes} bytes as {webhook_id}", self.after(delivery.planned_at)));
         let request = &delivery.request;
-        let differs = [("type", &request.event_type), ("content-type", &request.content_type), ("method", &request.method)];
+        let differs =
+            [("type", &request.event_type), ("content-type", &request.content_type), ("method", &request.method)];
         let paths = [("path", &request.path), ("query", &request.query)];
         for (what, value) in differs.into_iter().chain(paths) {
             if let Some(value) = value {
@@ -135,8 +145,12 @@ impl Lines {
     fn attempt(&mut self, attempt: &Attempt) {
         let took = duration(Duration::from_micros(attempt.took_us));
         let asks = attempt.retry_after_s.map(|wait| format!("; it asks to wait {wait} s")).unwrap_or_default();
-        let line =
-            format!("{}  attempt {}: {}, in {took}{asks}", self.after(attempt.started_at), attempt.number, attempt.detail);
+        let line = format!(
+            "{}  attempt {}: {}, in {took}{asks}",
+            self.after(attempt.started_at),
+            attempt.number,
+            attempt.detail
+        );
         self.add(2, &line);
         if let Some(response) = attempt.response.as_ref().filter(|response| !response.body.is_empty()) {
             let shown: String = response.body.chars().take(SHOWN_CHARS_MAX).collect();
@@ -174,5 +188,112 @@ fn answer(answer: &RoleAnswer) -> String {
         Answer::Retry { reason } => format!("{role} asks for another pass: {reason}"),
         Answer::Rejected { reason } => format!("{role} rejected: {reason}"),
         Answer::Fault { class, message } => format!("{role} had a {} fault: {message}", class.as_str()),
+    }
+}
+
+const fn level(level: LogLevel) -> &'static str {
+    match level {
+        LogLevel::Debug => "debug",
+        LogLevel::Info => "info",
+        LogLevel::Warn => "warn",
+        LogLevel::Error => "error",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn event() -> Event {
+        serde_json::from_value(json!({
+            "id": "evt_1",
+            "tenant": "shop",
+            "source": "api",
+            "external_id": "order-7",
+            "event_type": "order.created",
+            "content_type": "application/json",
+            "headers": [{ "name": "x-shop", "value": "north" }],
+            "body_bytes": 512,
+            "received_at": "2026-01-31T12:00:00Z",
+            "state": { "name": "routed", "at": "2026-01-31T12:00:05.009Z", "deliveries": 1 },
+            "passes": [
+                {
+                    "number": 1, "result": "retry",
+                    "started_at": "2026-01-31T12:00:00.001Z", "ended_at": "2026-01-31T12:00:00.003Z",
+                    "steps": [{
+                        "step": "stamp", "plugin": "operator/stamp", "version": "a".repeat(64), "output": 0,
+                        "answers": [{ "role": "filter", "answer": "kept" }, { "role": "transform", "answer": "retry", "reason": "busy" }],
+                        "took_us": 41,
+                        "logs": [{ "level": "warn", "message": "line\u{1b}[2J" }],
+                    }],
+                },
+                {
+                    "number": 2, "result": "routed",
+                    "started_at": "2026-01-31T12:00:05.001Z", "ended_at": "2026-01-31T12:00:05.009Z",
+                    "steps": [{
+                        "step": "stamp", "plugin": "operator/stamp", "version": "b".repeat(64), "output": 1,
+                        "answers": [{ "role": "transform", "answer": "transformed", "outputs": 1 }],
+                        "took_us": 3200,
+                        "attributes": [{ "name": "stamp", "value": "2" }],
+                    }],
+                    "notes": ["old is disabled"],
+                },
+            ],
+            "replays": [{
+                "id": "rpl_1", "delivery": "dlv_1", "created_at": "2026-01-31T13:00:00Z",
+                "state": { "name": "routed", "at": "2026-01-31T13:00:00Z", "deliveries": 2 },
+            }],
+            "deliveries": [{
+                "id": "dlv_1", "webhook_id": "evt_1-1", "pass": 2, "output": 1, "destination": "crm",
+                "request": { "event_type": "order.new", "headers": [{ "name": "x-a", "value": "b" }] },
+                "body_bytes": 99,
+                "planned_at": "2026-01-31T12:00:05.009Z", "ends_at": "2026-02-07T12:00:05.009Z",
+                "state": { "name": "dead", "at": "2026-01-31T12:05:05.009Z", "reason": "exhausted", "replayed_by": "rpl_1" },
+                "attempts": [{
+                    "number": 1, "started_at": "2026-01-31T12:00:05.010Z", "took_us": 1500, "outcome": "rejected",
+                    "status": 503, "detail": "answered 503", "retry_after_s": 60,
+                    "response": { "headers": [], "body": "down \u{1b}[31m", "body_bytes": 9 },
+                }],
+            }],
+        }))
+        .expect("an event as the engine shows it")
+    }
+
+    #[test]
+    fn a_timeline_tells_every_pass_answer_log_line_and_attempt() {
+        let shown = r#"evt_1  order.created  routed
+  2026-01-31T12:00:00.000Z  received for shop by api: 512 bytes of application/json, external id order-7
+    header x-shop: north
+  +5.0 s  routed into 1 delivery
+  +1.0 ms  pass 1: retry, in 2.0 ms
+    step stamp (operator/stamp aaaaaaaaaaaa): filter kept, transform asks for another pass: busy, in 41 µs
+      warn: line\u{1b}[2J
+  +5.0 s  pass 2: routed, in 8.0 ms
+    step stamp on output 1 (operator/stamp bbbbbbbbbbbb): transform gave 1 output, in 3.2 ms
+      sets stamp = 2
+    note: old is disabled
+  +1.0 h  rpl_1 repeats dlv_1
+    +1.0 h  routed into 2 deliveries
+  dlv_1 to crm: dead
+    +5.0 s  planned: 99 bytes as evt_1-1
+      with type order.new
+      with header x-a: b
+    +5.0 s  attempt 1: answered 503, in 1.5 ms; it asks to wait 60 s
+      it said "down \u{1b}[31m"
+    +5.1 min  dead: exhausted; replayed by rpl_1
+"#;
+        assert_eq!(of(&event()), shown);
+    }
+
+    #[test]
+    fn what_waits_says_when_it_is_due_and_whether_somebody_works_on_it() {
+        let due_at = "2026-01-31T12:00:05Z".parse().expect("a time");
+        let mut event = event();
+        event.state = EventState::Received { passes: 1, due_at, leased: false };
+        event.deliveries[0].state = DeliveryState::Pending { due_at, leased: true };
+        let text = of(&event);
+        assert!(text.contains("\n  waits, passes so far: 1; the next one is due +5.0 s\n"), "{text}");
+        assert!(text.contains("\n    somebody works on it, until +5.0 s at most\n"), "{text}");
     }
 }

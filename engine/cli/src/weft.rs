@@ -1,21 +1,21 @@
 //! The command line: which words there are, and who answers them.
 
 use std::future::Future;
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand};
+use tokio::runtime::Builder;
 
+use crate::config::ConfigPath;
 use crate::{check, config, dead_letters, destinations, events, plugin, serve};
 
 /// A webhook and event router that its users extend with WebAssembly components.
 #[derive(Debug, Parser)]
 #[command(version, propagate_version = true, arg_required_else_help = true)]
 pub(crate) struct Weft {
-    /// The configuration: a file, or a folder of *.toml files
-    #[arg(long, global = true, env = "WEFT_CONFIG", default_value = "weft.toml", value_name = "PATH")]
-    config: PathBuf,
+    #[command(flatten)]
+    config: ConfigPath,
     #[command(subcommand)]
     noun: Noun,
 }
@@ -25,7 +25,7 @@ enum Noun {
     /// Run the engine until it is told to stop
     Serve(serve::Serve),
     /// Prove what the store must fulfil, beside a running engine or without one
-    Check,
+    Check(check::Check),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -41,12 +41,15 @@ enum Noun {
 
 impl Weft {
     /// Does what was asked for; the code says whether all is well.
+    ///
+    /// # Errors
+    /// Why it could not be done.
     pub(crate) fn run(self) -> anyhow::Result<ExitCode> {
         let config = &self.config;
         match self.noun {
             Noun::Serve(serve) => on_all_cores(serve.run(config)),
-            Noun::Check => on_this_thread(check::run(config)),
-            Noun::Config(config::Verb::Check(check)) => Ok(check.run(config)),
+            Noun::Check(check) => on_this_thread(check.run(config)),
+            Noun::Config(config::Verb::Check(check)) => check.run(config),
             Noun::Events(events) => on_this_thread(events.run(config)),
             Noun::DeadLetters(letters) => on_this_thread(letters.run(config)),
             Noun::Destinations(destinations) => on_this_thread(destinations.run(config)),
@@ -56,13 +59,19 @@ impl Weft {
 }
 
 fn on_all_cores<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.context("could not start the runtime")?.block_on(work)
+    finish(Builder::new_multi_thread(), work)
 }
 
 fn on_this_thread<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.context("could not start the runtime")?.block_on(work)
+    finish(Builder::new_current_thread(), work)
+}
+
+fn finish<T>(mut builder: Builder, work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = builder.enable_all().build().context("could not start the runtime")?;
+    let result = runtime.block_on(work);
+    // What still runs is not waited for: who sends a second signal wants an end.
+    runtime.shutdown_background();
+    result
 }
 
 #[cfg(test)]
@@ -79,7 +88,7 @@ mod tests {
     fn every_command_that_is_promised_is_understood() {
         for line in [
             "weft serve --config other.toml --log-format json",
-            "weft check",
+            "weft check --json",
             "weft config check --without-secrets",
             "weft events send order.json --type order.created --id o-1 --idempotency-key k --content-type application/json",
             "weft events send -",
@@ -87,6 +96,7 @@ mod tests {
             "weft dead-letters list --destination crm --kind delivery --reason gone --since 2026-01-31T12:00:00Z --json",
             "weft dead-letters replay dlv_01 evt_01",
             "weft dead-letters replay --all --destination crm --dry-run",
+            "weft dead-letters list --limit 1000 --cursor 5_00 --include-replayed",
             "weft destinations list --json",
             "weft destinations enable crm",
             "weft destinations disable crm",
@@ -108,6 +118,8 @@ mod tests {
             "weft dead-letters replay",
             "weft dead-letters replay dlv_01 --all",
             "weft dead-letters replay dlv_01 --destination crm",
+            "weft dead-letters list --limit 1001",
+            "weft dead-letters list --since yesterday",
             "weft plugin activate json-filter 3f2a --pin --follow",
         ] {
             assert!(Weft::try_parse_from(line.split(' ')).is_err(), "{line}");

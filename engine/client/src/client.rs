@@ -289,7 +289,7 @@ impl Client {
     fn no_answer(&self, url: &str, error: reqwest::Error) -> ClientError {
         let source = error.without_url();
         if source.is_connect() {
-            ClientError::Connect { url: self.base_url.to_string(), source }
+            ClientError::Connect { url: self.base_url.as_str().trim_end_matches('/').to_owned(), source }
         } else if source.is_timeout() {
             ClientError::Timeout { url: url.to_owned(), after: self.timeout }
         } else {
@@ -375,4 +375,178 @@ fn header_value(key: &'static str, value: &str) -> Result<HeaderValue, ClientErr
     let rule = "must be visible ASCII: it travels in a header";
     let refused = |_| ClientError::Option { key, value: value.chars().take(QUOTED_CHARS_MAX).collect(), rule };
     HeaderValue::from_str(value).map_err(refused)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::task::JoinHandle;
+
+    /// Longer than a loopback needs even on a busy machine.
+    const LONG: Duration = Duration::from_secs(30);
+    const KEY: &str = "weft_op_verysecret";
+
+    #[tokio::test]
+    async fn an_event_is_sent_byte_for_byte_with_what_is_known_about_it() {
+        let (url, seen) =
+            answering(answer("202 Accepted", "application/json", r#"{"id":"evt_1","duplicate":true}"#)).await;
+        let options =
+            ClientOptions { tenant: Some("shop".to_owned()), ..ClientOptions::new(format!("{url}/base"), KEY) };
+        let event = SendEvent {
+            event_type: Some("order.created".to_owned()),
+            event_id: Some("o-1".to_owned()),
+            idempotency_key: Some("k-1".to_owned()),
+            ..SendEvent::json(Bytes::from_static(b"{ \"a\" :1}"))
+        };
+        let accepted = client(options).send(event).await.expect("accepted");
+        assert_eq!(accepted, Accepted { id: "evt_1".to_owned(), duplicate: true });
+        let seen = seen.await.expect("a request");
+        assert!(seen.starts_with("POST /base/v1/events HTTP/1.1\r\n"), "{seen}");
+        for line in [
+            "content-type: application/json",
+            "weft-event-type: order.created",
+            "weft-event-id: o-1",
+            "idempotency-key: k-1",
+            "weft-tenant: shop",
+            "authorization: Bearer weft_op_verysecret",
+        ] {
+            assert!(seen.contains(&format!("\r\n{line}\r\n")), "{line} is missing:\n{seen}");
+        }
+        assert!(seen.ends_with("\r\n\r\n{ \"a\" :1}"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn names_and_parameters_cannot_lead_to_another_route() {
+        let (url, seen) = answering(answer("200 OK", "application/json", r#"{"secrets":[]}"#)).await;
+        at(&url).destination_secrets("a/b?c#d e").await.expect("secrets");
+        let seen = seen.await.expect("a request");
+        assert!(seen.starts_with("GET /v1/destinations/a%2Fb%3Fc%23d%20e/secret HTTP/1.1\r\n"), "{seen}");
+
+        let (url, seen) = answering(answer("200 OK", "application/json", r#"{"letters":[]}"#)).await;
+        let query =
+            DeadLetterQuery { reason: Some("a&limit=1".to_owned()), limit: Some(7), ..DeadLetterQuery::default() };
+        at(&url).dead_letters(&query).await.expect("a page");
+        let seen = seen.await.expect("a request");
+        assert!(seen.starts_with("GET /v1/dead-letters?reason=a%26limit%3D1&limit=7 HTTP/1.1\r\n"), "{seen}");
+    }
+
+    #[tokio::test]
+    async fn a_refusal_is_the_engines_problem_in_words() {
+        let problem = r#"{"type":"urn:weft:problem:not-found","title":"there is no such thing","status":404,"detail":"there is no event \"evt_1\"","added":"later"}"#;
+        let (url, _seen) = answering(answer("404 Not Found", PROBLEM_CONTENT_TYPE, problem)).await;
+        let error = at(&url).event("evt_1").await.expect_err("a refusal");
+        assert_eq!(error.to_string(), "404 there is no such thing: there is no event \"evt_1\"");
+        assert_eq!(error.problem().map(|problem| problem.word()), Some("not-found"));
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_there_is_named_with_what_to_try() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        drop(listener);
+        let error = at(&url).plugins().await.expect_err("nobody listens");
+        assert!(matches!(error, ClientError::Connect { .. }), "{error:?}");
+        assert!(error.to_string().contains(&url) && error.to_string().contains("weft serve"), "{error}");
+        assert!(!format!("{error:?}").contains(KEY), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_does_not_come_in_time_is_a_timeout() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        // The system takes the connection; nobody ever answers on it.
+        let options = ClientOptions { timeout: Duration::from_millis(50), ..ClientOptions::new(url, KEY) };
+        let error = client(options).destinations().await.expect_err("no answer");
+        assert!(matches!(error, ClientError::Timeout { .. }), "{error:?}");
+        assert!(error.to_string().contains("within 0.05 s"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_connection_that_breaks_off_is_not_taken_for_an_answer() {
+        let half = "HTTP/1.1 202 Accepted\r\ncontent-length: 100\r\n\r\n{\"id\":\"evt_1\"";
+        for sent in ["", half] {
+            let (url, _seen) = answering(sent.to_owned()).await;
+            let error = at(&url).send(SendEvent::json(Bytes::from_static(b"{}"))).await.expect_err("it broke off");
+            assert!(matches!(error, ClientError::Broken { .. }), "{error:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn whoever_is_no_engine_is_quoted() {
+        let page = format!("<html>{}", "é".repeat(500));
+        for status in ["200 OK", "302 Found", "502 Bad Gateway"] {
+            let (url, _seen) = answering(answer(status, "text/html", &page)).await;
+            let error = at(&url).destinations().await.expect_err("no engine");
+            let ClientError::Unexpected { status: code, body, .. } = &error else { panic!("{error:?}") };
+            assert!(status.starts_with(&code.to_string()));
+            assert_eq!(body.chars().count(), QUOTED_CHARS_MAX);
+        }
+    }
+
+    #[tokio::test]
+    async fn an_engine_that_is_not_ready_says_why() {
+        let (url, _seen) =
+            answering(answer("503 Service Unavailable", "application/json", r#"{"ready":false,"reason":"starting"}"#))
+                .await;
+        let readiness = at(&url).ready().await.expect("an answer");
+        assert_eq!(readiness, Readiness { ready: false, reason: Some("starting".to_owned()) });
+    }
+
+    #[test]
+    fn promise_8_the_key_is_never_shown() {
+        let options = ClientOptions::new("http://127.0.0.1:1", KEY);
+        let shown = format!("{options:?} {:?}", client(options.clone()));
+        assert!(!shown.contains("verysecret"), "{shown}");
+        let refused =
+            Client::new(ClientOptions::new("http://127.0.0.1:1", format!("{KEY}\n"))).expect_err("a line break");
+        assert!(!format!("{refused} {refused:?}").contains("verysecret"), "{refused:?}");
+        let refused = Client::new(ClientOptions::new("http://me:verysecret@127.0.0.1:1", KEY)).expect_err("a password");
+        assert!(!format!("{refused} {refused:?}").contains("verysecret"), "{refused:?}");
+    }
+
+    #[test]
+    fn a_base_url_that_leads_nowhere_is_refused_with_its_rule() {
+        for text in ["", "127.0.0.1:7411", "ftp://127.0.0.1", "mailto:a@b", "http://a/?b", "http://a/#b"] {
+            let refused = Client::new(ClientOptions::new(text, KEY)).expect_err("no base URL");
+            assert!(refused.to_string().contains("must be an http or https URL"), "{text}: {refused}");
+        }
+        assert!(Client::new(ClientOptions::new("https://weft.example.org/engine/", KEY)).is_ok());
+    }
+
+    fn at(url: &str) -> Client {
+        client(ClientOptions::new(url, KEY))
+    }
+
+    fn client(options: ClientOptions) -> Client {
+        Client::new(options).expect("a client")
+    }
+
+    fn answer(status: &str, content_type: &str, body: &str) -> String {
+        format!("HTTP/1.1 {status}\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
+    }
+
+    /// Listens for one request, writes `answer` as it is, hangs up, and tells what the request was.
+    async fn answering(answer: String) -> (String, JoinHandle<String>) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let url = format!("http://{}", listener.local_addr().expect("its address"));
+        let seen = tokio::spawn(tokio::time::timeout(LONG, async move {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            let mut seen = Vec::new();
+            while !is_whole(&seen) {
+                assert_ne!(stream.read_buf(&mut seen).await.expect("a request"), 0, "half a request");
+            }
+            stream.write_all(answer.as_bytes()).await.expect("written");
+            String::from_utf8(seen).expect("text")
+        }));
+        (url, tokio::spawn(async { seen.await.expect("no panic").expect("a request in time") }))
+    }
+
+    fn is_whole(request: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(request);
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+        let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+        body.len() >= length.map_or(0, |length| length.parse().expect("a number"))
+    }
 }
