@@ -22,6 +22,8 @@ pub struct Load {
 struct Memory {
     acknowledged: Acknowledged,
     unanswered: Vec<usize>,
+    /// Those who have not given up.
+    senders: usize,
     is_over: bool,
 }
 
@@ -31,7 +33,7 @@ pub type Acknowledged = BTreeMap<usize, String>;
 impl Load {
     /// Starts `senders` senders, whose orders have numbers from `first` on.
     pub fn begin(caller: &Caller, senders: usize, first: usize) -> Self {
-        let memory = Arc::new(watch::Sender::new(Memory::default()));
+        let memory = Arc::new(watch::Sender::new(Memory { senders, ..Memory::default() }));
         let next = Arc::new(AtomicUsize::new(first));
         let mut running = JoinSet::new();
         for _ in 0..senders {
@@ -40,11 +42,13 @@ impl Load {
         Self { senders: running, memory }
     }
 
-    /// Waits until at least `count` orders are acknowledged.
-    pub async fn acknowledged(&self, count: usize) {
+    /// Waits until at least `count` orders are acknowledged; `false` if it does not come to that because the engine has
+    /// stopped answering.
+    pub async fn acknowledged(&self, count: usize) -> bool {
         let mut memory = self.memory.subscribe();
-        let enough = memory.wait_for(|memory| memory.acknowledged.len() >= count);
-        within(&format!("{count} acknowledged events"), enough).await.expect("the load holds the other end");
+        let enough = memory.wait_for(|memory| memory.acknowledged.len() >= count || memory.senders == 0);
+        let memory = within(&format!("{count} acknowledged events"), enough).await;
+        memory.expect("the load holds the other end").acknowledged.len() >= count
     }
 
     /// Ends the load: what was acknowledged, and the numbers of the orders whose answer never came.
@@ -62,7 +66,11 @@ async fn send(caller: Caller, next: Arc<AtomicUsize>, memory: Arc<watch::Sender<
         let number = next.fetch_add(1, Ordering::Relaxed);
         match caller.try_send(&Order::keyed(number)).await {
             Ok(accepted) => memory.send_modify(|memory| drop(memory.acknowledged.insert(number, accepted.id))),
-            Err(_) => return memory.send_modify(|memory| memory.unanswered.push(number)),
+            Err(_) => {
+                memory.send_modify(|memory| memory.unanswered.push(number));
+                break;
+            }
         }
     }
+    memory.send_modify(|memory| memory.senders -= 1);
 }

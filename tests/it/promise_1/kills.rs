@@ -31,7 +31,7 @@ async fn promise_1_and_3_twenty_kills_under_load_lose_nothing_and_change_nothing
 
         let plain_load = plain.begin(&engine.tenant("plain"), SENDERS);
         let piped_load = piped.begin(&engine.tenant("piped"), SENDERS / 2);
-        plain_load.acknowledged(UNDER_WAY).await;
+        assert!(plain_load.acknowledged(UNDER_WAY).await, "the engine stopped before it was killed");
         engine.kill().await;
         plain.end(plain_load).await;
         piped.end(piped_load).await;
@@ -44,6 +44,12 @@ async fn promise_1_and_3_twenty_kills_under_load_lose_nothing_and_change_nothing
     let callers = (engine.tenant("plain"), engine.tenant("piped"));
     drain(engine, [(&mut plain, &callers.0), (&mut piped, &callers.1)]).await;
 
+    println!(
+        "{} orders under {KILLS} kills; {} requests for {} deliveries at the slow receiver",
+        plain.orders() + piped.orders(),
+        archive.so_far().len(),
+        plain.orders(),
+    );
     plain.compare_with(&crm, whole);
     plain.compare_with(&archive, whole);
     piped.compare_with(&items, lines);
