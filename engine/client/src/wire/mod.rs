@@ -12,6 +12,9 @@ mod plugin;
 mod problem;
 mod time;
 
+#[cfg(test)]
+mod tests;
+
 pub use dead_letter::{
     DeadLetter, DeadLetterFilter, DeadLetterKind, DeadLetterPage, DeadLetterQuery, ReplayReport, ReplayRequest,
     ReplayResult, ReplayVerdict,
