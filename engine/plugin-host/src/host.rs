@@ -110,7 +110,7 @@ impl PluginHost {
     }
 }
 
-/// The engine as measured: see ARCHITECTURE.md, "Plugins".
+/// The engine, with a pool of instances where the machine has the addresses for one.
 fn engine(config: &HostConfig) -> wasmtime::Result<Engine> {
     match Engine::new(&pooling(config)) {
         Ok(engine) => Ok(engine),
