@@ -81,7 +81,7 @@ struct List {
 #[derive(Debug, Args)]
 struct Replay {
     /// evt_… and dlv_…
-    #[arg(required_unless_present = "all")]
+    #[arg(required_unless_present = "all", conflicts_with_all = ["destination", "kind", "reason", "since", "until"])]
     ids: Vec<String>,
     /// Everything that the filter means; without a filter, everything
     #[arg(long, conflicts_with = "ids")]

@@ -438,7 +438,7 @@ mod tests {
         let (url, _seen) = answering(answer("404 Not Found", PROBLEM_CONTENT_TYPE, problem)).await;
         let error = at(&url).event("evt_1").await.expect_err("a refusal");
         assert_eq!(error.to_string(), "404 there is no such thing: there is no event \"evt_1\"");
-        assert_eq!(error.problem().map(|problem| problem.word()), Some("not-found"));
+        assert_eq!(error.problem().map(crate::wire::Problem::word), Some("not-found"));
     }
 
     #[tokio::test]
