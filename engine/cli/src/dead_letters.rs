@@ -187,7 +187,7 @@ impl Replay {
         } else if self.dry_run {
             print::out(&format!("{} would be replayed\n", whole.matched))?;
         } else {
-            print::say(&format!("{} of {} started", whole.started, print::count(whole.matched, "replay")));
+            print::say(&format!("started: {} of {}", whole.started, whole.matched));
         }
         // Of all that a filter means, somebody else may replay some meanwhile; ids are asked for one by one.
         let is_done = self.all || self.dry_run || left_out == 0;

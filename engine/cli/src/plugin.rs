@@ -79,9 +79,9 @@ impl Plugin {
             Verb::Reload { json } => {
                 let folder = client.reload_plugins().await?;
                 if json {
-                    print::json(&folder)?
+                    print::json(&folder)?;
                 } else {
-                    print::out(&reloaded(&folder))?
+                    print::out(&reloaded(&folder))?;
                 }
                 return Ok(if is_sound(&folder) { ExitCode::SUCCESS } else { ExitCode::FAILURE });
             }

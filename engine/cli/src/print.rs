@@ -7,6 +7,8 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use serde::Serialize;
+use weft_client::ClientError;
+use weft_client::wire::header;
 
 /// Stdout took no more.
 #[derive(Debug, thiserror::Error)]
@@ -43,12 +45,16 @@ pub(crate) fn say(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-/// An error and what caused it, a line each.
+/// An error and what caused it, a line each; then what to type, where the engine speaks of a header.
 pub(crate) fn with_causes(error: &anyhow::Error) -> String {
     let mut text = format!("weft: {error}");
     for cause in error.chain().skip(1) {
         // Writing into a string cannot fail.
         let _ = write!(text, "\n  because: {}", cause.to_string().replace('\n', "\n    "));
+    }
+    let problem = error.downcast_ref().and_then(ClientError::problem);
+    if problem.is_some_and(|problem| problem.key.as_deref() == Some(header::TENANT)) {
+        text.push_str("\n  here: --tenant NAME, or WEFT_TENANT");
     }
     text
 }
@@ -73,9 +79,9 @@ pub(crate) fn table<const N: usize>(heads: [&str; N], rows: impl IntoIterator<It
 pub(crate) fn plain(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut plain, character| {
         if character.is_control() {
-            plain.extend(character.escape_default())
+            plain.extend(character.escape_default());
         } else {
-            plain.push(character)
+            plain.push(character);
         }
         plain
     })
@@ -114,6 +120,7 @@ pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
 mod tests {
     use super::*;
     use anyhow::anyhow;
+    use weft_client::wire::Problem;
 
     #[test]
     fn columns_are_as_wide_as_their_widest_cell() {
@@ -134,6 +141,14 @@ mod tests {
         let error = anyhow!("two lines\nof it").context("the store could not be read").context("no answer");
         let shown = "weft: no answer\n  because: the store could not be read\n  because: two lines\n    of it";
         assert_eq!(with_causes(&error), shown);
+    }
+
+    #[test]
+    fn a_problem_with_a_header_is_told_in_the_words_of_the_command_line() {
+        let problem = |key: &str| Problem { key: Some(key.to_owned()), ..Problem::default() };
+        let shown = |key| with_causes(&anyhow!(ClientError::Refused(Box::new(problem(key)))));
+        assert!(shown("weft-tenant").ends_with("\n  here: --tenant NAME, or WEFT_TENANT"));
+        assert!(!shown("content-type").contains("--tenant"));
     }
 
     #[test]
