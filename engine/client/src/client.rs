@@ -474,9 +474,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_is_no_engine_is_quoted() {
+    async fn whoever_is_no_engine_is_quoted_and_not_followed_elsewhere() {
         let page = format!("<html>{}", "é".repeat(500));
-        for status in ["200 OK", "302 Found", "502 Bad Gateway"] {
+        for status in ["200 OK", "302 Found\r\nlocation: http://127.0.0.1:1/", "502 Bad Gateway"] {
             let (url, _seen) = answering(answer(status, "text/html", &page)).await;
             let error = at(&url).destinations().await.expect_err("no engine");
             let ClientError::Unexpected { status: code, body, .. } = &error else { panic!("{error:?}") };
