@@ -27,7 +27,7 @@ pub(super) async fn show(
 }
 
 /// What an id names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug)]
 pub(super) enum Subject {
     /// `evt_…`
     Event(EventId),

@@ -71,7 +71,7 @@ async fn accept(state: &SharedState, parts: &Parts, body: Body) -> Result<Accept
     let limit = BodyLimit { bytes: state.ingest.event_body_bytes, key: EVENT_BODY_BYTES.key };
     let body = body::read(&parts.headers, body, limit).await?;
     let event_type = event_type(&sent, &body, &tenant.type_pointer)?;
-    let new = state.ingest.event(tenant, &parts.headers, sent, event_type, body);
+    let new = state.ingest.event(tenant, &parts.headers, &sent, event_type, body);
     state.ingest.submit(new).await
 }
 
@@ -80,7 +80,7 @@ impl Ingest {
         &self,
         tenant: &Tenant,
         headers: &HeaderMap,
-        sent: SentHeaders<'_>,
+        sent: &SentHeaders<'_>,
         event_type: EventType,
         body: Bytes,
     ) -> NewEvent {

@@ -1,8 +1,8 @@
 //! The HTTP API: in come events and questions, out go answers and problems.
 //!
 //! It stores and wakes; it never calls a plugin and never sends. Every route but `/healthz` and `/readyz` wants a key: a
-//! handler gets at anything only through [`access::Access`], which is made of a request's key. Every refusal is an
-//! RFC 9457 problem that names the key and the rule ([`refusal`]). `app` puts [`ApiParts`] together, makes the
+//! handler gets at anything only through `access::Access`, which is made of a request's key. Every refusal is an
+//! RFC 9457 problem that names the key and the rule (`refusal`). `app` puts [`ApiParts`] together, makes the
 //! [`router`] and hands it to [`serve`].
 
 mod access;

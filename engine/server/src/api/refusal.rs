@@ -9,6 +9,7 @@ use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use weft_client::wire::{PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, Problem};
+use weft_core::id::EventId;
 use weft_store::StoreError;
 
 /// One kind of refusal.
@@ -90,7 +91,7 @@ impl Refusal {
     }
 
     /// The event that was stored first.
-    pub(super) fn event(mut self, id: impl ToString) -> Self {
+    pub(super) fn event(mut self, id: EventId) -> Self {
         self.problem.event_id = Some(id.to_string());
         self
     }

@@ -1,7 +1,5 @@
 //! `POST /v1/dead-letters/replay`: asks for what is dead to be done again.
 
-use std::collections::HashMap;
-
 use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
@@ -102,21 +100,15 @@ impl Records {
         Ok(report)
     }
 
-    /// Replays events and deliveries, each kind in one commit; what is named twice is replayed once.
+    /// Replays events and deliveries, each kind in one commit; of what is named twice, the store starts one.
     async fn replay(&self, access: &Access, subjects: &[Subject], report: &mut ReplayReport) -> Result<(), Refusal> {
-        let now = self.clock.now();
-        let mut events: Vec<NewEventReplay> = Vec::new();
-        let mut deliveries: Vec<NewDeliveryReplay> = Vec::new();
-        let mut places = HashMap::new();
+        let (now, tenant) = (self.clock.now(), access.scope());
+        let mut replays: Vec<ReplayId> = Vec::with_capacity(subjects.len());
+        let mut events = Vec::new();
+        let mut deliveries = Vec::new();
         for subject in subjects {
-            let place = match *subject {
-                Subject::Event(_) => events.len(),
-                Subject::Delivery(_) => deliveries.len(),
-            };
-            if *places.entry(*subject).or_insert(place) != place {
-                continue;
-            }
-            let (replay, tenant) = (self.clock.fresh(), access.scope());
+            let replay = self.clock.fresh();
+            replays.push(replay);
             match *subject {
                 Subject::Event(event) => events.push(NewEventReplay { replay, event, tenant }),
                 Subject::Delivery(delivery) => deliveries.push(NewDeliveryReplay {
@@ -129,21 +121,18 @@ impl Records {
                 }),
             }
         }
-        let event_ids: Vec<_> = events.iter().map(|new| new.replay).collect();
-        let delivery_ids: Vec<_> = deliveries.iter().map(|new| new.replay).collect();
         let of_events = if events.is_empty() { Vec::new() } else { self.store.replay_events(events, now).await? };
         let of_deliveries =
             if deliveries.is_empty() { Vec::new() } else { self.store.replay_deliveries(deliveries).await? };
-        let started = |replayed: &&Replayed| **replayed == Replayed::Started;
-        report.started += of_events.iter().chain(&of_deliveries).filter(started).count() as u64;
-        for subject in subjects {
-            let (ids, answers) = match subject {
-                Subject::Event(_) => (&event_ids, &of_events),
-                Subject::Delivery(_) => (&delivery_ids, &of_deliveries),
+        let (mut of_events, mut of_deliveries) = (of_events.into_iter(), of_deliveries.into_iter());
+        for (subject, replay) in subjects.iter().zip(replays) {
+            let replayed = match subject {
+                Subject::Event(_) => of_events.next(),
+                Subject::Delivery(_) => of_deliveries.next(),
             };
-            let answer = places.get(subject).and_then(|place| ids.get(*place).zip(answers.get(*place)));
-            let (replay, replayed) = answer.expect("the store answers each replay, and each subject has a place");
-            report.results.push(result(subject, *replay, replayed));
+            let replayed = replayed.expect("the store answers each replay, in their order");
+            report.started += u64::from(replayed == Replayed::Started);
+            report.results.push(result(subject, replay, replayed));
         }
         Ok(())
     }
@@ -153,7 +142,7 @@ fn subject(letter: &DeadLetter) -> Subject {
     letter.delivery.map_or(Subject::Event(letter.event), |delivery| Subject::Delivery(delivery.id))
 }
 
-fn result(subject: &Subject, replay: ReplayId, replayed: &Replayed) -> ReplayResult {
+fn result(subject: &Subject, replay: ReplayId, replayed: Replayed) -> ReplayResult {
     let id = match subject {
         Subject::Event(id) => id.to_string(),
         Subject::Delivery(id) => id.to_string(),
@@ -161,7 +150,7 @@ fn result(subject: &Subject, replay: ReplayId, replayed: &Replayed) -> ReplayRes
     let verdict = match replayed {
         Replayed::Started => ReplayVerdict::Started { replay: replay.to_string() },
         Replayed::NotFound => ReplayVerdict::NotFound,
-        Replayed::NotDead { state } => ReplayVerdict::NotDead { state: state.clone() },
+        Replayed::NotDead { state } => ReplayVerdict::NotDead { state },
         Replayed::AlreadyReplayed(earlier) => ReplayVerdict::AlreadyReplayed { replay: earlier.to_string() },
     };
     ReplayResult { id, verdict }
