@@ -9,21 +9,31 @@
 
 mod audit;
 mod caller;
+mod component;
 mod engine;
 mod event;
+mod listener;
 mod load;
 mod patience;
+mod program;
 mod programs;
 mod receiver;
+mod request;
+mod rewritten;
 mod site;
 mod weft;
 
 pub use audit::audit;
 pub use caller::Caller;
+pub use component::{component, version_of};
 pub use engine::{Engine, Launch, Stillborn};
 pub use event::{Order, order};
+pub use listener::Listener;
 pub use load::{Acknowledged, Load};
 pub use patience::within;
+pub use program::{Program, Said, caller_at};
 pub use receiver::{Answer, Received, Receiver};
+pub use request::{Answered, Request};
+pub use rewritten::{Rewritten, RewrittenWeft};
 pub use site::{Destination, Site, Step, Tenant};
 pub use weft::Weft;

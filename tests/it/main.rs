@@ -1,5 +1,11 @@
 //! The promises of Weft, kept by whole engines: one file for each.
 
+mod bad_input;
 mod promise_1;
 mod promise_2;
 mod promise_3;
+mod promise_5;
+mod promise_6;
+mod promise_7;
+mod promise_8;
+mod promise_9;
