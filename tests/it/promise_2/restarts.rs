@@ -1,9 +1,11 @@
 //! What a restart must not lose, hurry or repeat.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
 use weft_client::wire::DeliveryState;
-use weft_tests::{Answer, Destination, Receiver, Site, Tenant, Weft, audit, order};
+use weft_tests::{Answer, Destination, Receiver, Site, Tenant, Weft, audit, order, within};
 
 #[tokio::test]
 async fn promise_2_a_restart_between_two_attempts_continues_the_schedule() {
@@ -50,10 +52,9 @@ async fn promise_2_a_graceful_stop_gives_back_what_waits_and_the_next_start_deli
         ids.push(shop.send(order(number)).await);
     }
     crm.got(1).await;
-    // What is under way finishes; what waits goes back.
-    let stopping = weft.stop();
-    let answer = async { crm.answer(Answer::Status(204)) };
-    let (clock, ()) = tokio::join!(stopping, answer);
+    // What is under way finishes, even if its answer comes while the engine winds down; what waits goes back.
+    let answer_late = answer_once_closed(weft.address(), &crm);
+    let (clock, ()) = tokio::join!(weft.stop(), answer_late);
     let counted = audit(&site).await;
     assert_eq!(counted.deliveries.delivered, crm.accepted_so_far() as u64, "what was answered is recorded");
     assert_eq!(counted.deliveries.pending + counted.deliveries.delivered, ORDERS as u64);
@@ -67,4 +68,10 @@ async fn promise_2_a_graceful_stop_gives_back_what_waits_and_the_next_start_deli
     weft.stop().await;
     assert_eq!(crm.so_far().len(), ORDERS);
     audit(&site).await;
+}
+
+/// Lets the receiver answer once the API takes no more connections.
+async fn answer_once_closed(api: SocketAddr, receiver: &Receiver) {
+    within("the API closes", async { while TcpStream::connect(api).await.is_ok() {} }).await;
+    receiver.answer(Answer::Status(204));
 }
