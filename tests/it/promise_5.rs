@@ -8,10 +8,6 @@ use weft_core::contract::FaultClass;
 use weft_core::trace::{Answer, StepTrace};
 use weft_tests::{Destination, Receiver, Site, Step, Tenant, Weft, audit, component, order, version_of};
 
-/// Long enough for all that a fast attack does before its limit, and for a good neighbour on a busy machine.
-const CALL_MS: u64 = 1_000;
-/// Outlasts a step on as many outputs as there may be.
-const LEASE_MS: u64 = 200_000;
 /// The wait before the second and last pass.
 const RETRY: Duration = Duration::from_secs(1);
 
@@ -25,7 +21,7 @@ fn site(behaviour: &str, role: &str, then: &str, receiver: &Receiver) -> Site {
     let villain = Tenant::named("villain").sends_to(Destination::at("crm", receiver)).runs(step);
     let filter = Step::of("json-filter").with(r#"config = { keep_when = { pointer = "/data/id", exists = true } }"#);
     let shop = Tenant::named("shop").sends_to(Destination::at("crm", receiver)).runs(filter);
-    Site::of([villain, shop]).limit("call_ms_max", CALL_MS).limit("lease_ms", LEASE_MS)
+    Site::of([villain, shop]).with_patience_for_plugins()
 }
 
 /// The class and the message of the fault in which a step ended.
@@ -181,7 +177,7 @@ async fn promise_5_a_flood_of_log_lines_is_cut_and_the_event_goes_on() {
     for behaviour in ["log-flood", "print-flood"] {
         let site = site(behaviour, "filter", "dead-letter", &receiver);
         // Tens of megabytes are formatted before they are thrown away.
-        let site = site.limit("call_ms_max", 4 * CALL_MS).limit("outputs_max", 16);
+        let site = site.limit("call_ms_max", 4_000).limit("outputs_max", 16);
         let weft = Weft::start(&site).await;
         let villain = weft.tenant("villain");
         let id = villain.send(order(1)).await;
@@ -203,7 +199,7 @@ async fn promise_5_a_plugin_sees_no_environment_and_no_header_that_its_step_does
         let step = step.with(&format!("config = {{ do = \"{behaviour}\" }}"));
         Tenant::named(behaviour).sends_to(Destination::at("crm", &receiver)).runs(step)
     };
-    let site = Site::of([shop("probe"), shop("echo")]).limit("call_ms_max", CALL_MS).limit("lease_ms", LEASE_MS);
+    let site = Site::of([shop("probe"), shop("echo")]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     assert!(std::env::vars().next().is_some(), "the engine's process has an environment to hide");
     let send = async |tenant: &str| {

@@ -51,7 +51,7 @@ async fn promise_6_a_component_is_replaced_while_events_flow_and_no_pass_mixes_v
         .runs(Step::of("stamp").with("name = \"before\""))
         .runs(Step::of("split-array").with(r#"config = { pointer = "/data/lines" }"#))
         .runs(Step::of("stamp").with("name = \"after\""));
-    let site = Site::of([shop]);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let engine = Engine::start(&site).await;
     let (shop, operator) = (engine.tenant("shop"), engine.operator());
     let contents = [component("stamp-v2"), component("stamp")];
@@ -96,7 +96,7 @@ async fn promise_6_a_component_is_replaced_while_events_flow_and_no_pass_mixes_v
 #[tokio::test]
 async fn promise_6_a_bad_file_leaves_the_good_version_running_and_says_why() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm)]);
+    let site = Site::of([shop(&crm)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let (shop, operator) = (weft.tenant("shop"), weft.operator());
     let good = component("stamp");
@@ -137,7 +137,8 @@ async fn promise_6_a_bad_file_leaves_the_good_version_running_and_says_why() {
 async fn promise_6_a_version_that_lacks_a_role_of_a_step_does_not_take_over() {
     let crm = Receiver::start().await;
     let step = Step::of("stamp").with(r#"roles = ["transform"]"#);
-    let site = Site::of([Tenant::named("shop").sends_to(Destination::at("crm", &crm)).runs(step)]);
+    let shop = Tenant::named("shop").sends_to(Destination::at("crm", &crm)).runs(step);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     site.put_plugin("stamp", &component("json-filter"));
     let (outcome, detail) = reload(&weft.operator()).await;
@@ -151,7 +152,7 @@ async fn promise_6_a_version_that_lacks_a_role_of_a_step_does_not_take_over() {
 #[tokio::test]
 async fn promise_6_what_was_rolled_back_stays_back_until_a_person_brings_it_back() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm)]);
+    let site = Site::of([shop(&crm)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let (first, second) = (component("stamp"), component("stamp-v2"));
     let (old, new) = (version_of(&first), version_of(&second));
@@ -185,7 +186,7 @@ async fn promise_6_what_was_rolled_back_stays_back_until_a_person_brings_it_back
 #[tokio::test]
 async fn promise_6_a_file_that_vanishes_unloads_nothing() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm)]);
+    let site = Site::of([shop(&crm)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let version = version_of(&component("stamp"));
     site.take_plugin_away("stamp");
@@ -201,7 +202,7 @@ async fn promise_6_a_file_that_vanishes_unloads_nothing() {
 #[tokio::test]
 async fn promise_6_an_engine_without_its_plugin_folder_runs_the_active_version() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm)]);
+    let site = Site::of([shop(&crm)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     site.put_plugin("stamp", &component("stamp-v2"));
     assert_eq!(reload(&weft.operator()).await.0, "activated");

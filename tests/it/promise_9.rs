@@ -22,7 +22,7 @@ fn shop(crm: &Receiver, archive: &Receiver) -> Tenant {
 #[tokio::test]
 async fn promise_9_a_trace_explains_why_an_event_was_dropped() {
     let receiver = Receiver::start().await;
-    let site = Site::of([shop(&receiver, &receiver)]);
+    let site = Site::of([shop(&receiver, &receiver)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     let id = shop.send(order(1)).await;
@@ -41,7 +41,7 @@ async fn promise_9_a_trace_explains_why_an_event_was_dropped() {
 #[tokio::test]
 async fn promise_9_a_trace_explains_filter_split_route_and_every_attempt() {
     let (crm, archive) = (Receiver::of_any_time().await, Receiver::of_any_time().await);
-    let site = Site::of([shop(&crm, &archive)]);
+    let site = Site::of([shop(&crm, &archive)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     archive.answer_first([Answers::Status(503), Answers::Status(401)]);

@@ -12,7 +12,7 @@ fn shop(receiver: &Receiver) -> Tenant {
 #[tokio::test]
 async fn a_bad_file_that_nobody_binds_stops_nothing_and_is_listed_with_its_reason() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm).runs(Step::of("stamp"))]);
+    let site = Site::of([shop(&crm).runs(Step::of("stamp"))]).with_patience_for_plugins();
     site.write();
     site.put_plugin("garbage", b"no component at all");
     site.put_plugin("foreign", &component("other-contract"));
@@ -34,7 +34,8 @@ async fn a_bad_file_that_nobody_binds_stops_nothing_and_is_listed_with_its_reaso
 #[tokio::test]
 async fn a_step_whose_plugin_cannot_run_keeps_the_engine_from_starting_in_clear_words() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm).runs(Step::of("stamp").with(r#"name = "mark""#))]);
+    let mark = Step::of("stamp").with(r#"name = "mark""#);
+    let site = Site::of([shop(&crm).runs(mark)]).with_patience_for_plugins();
     let config = site.write();
     for content in [&b"no component at all"[..], &component("other-contract")[..]] {
         site.put_plugin("stamp", content);
@@ -58,7 +59,8 @@ async fn a_step_whose_plugin_cannot_run_keeps_the_engine_from_starting_in_clear_
 async fn a_router_that_names_an_unknown_destination_fails_its_own_events_only() {
     let crm = Receiver::start().await;
     let routes = r#"config = { pointer = "/data/region", routes = { eu = "crm", us = "crn" } }"#;
-    let site = Site::of([shop(&crm).runs(Step::of("field-router").with(routes).with(r#"retries = ["1s"]"#))]);
+    let router = Step::of("field-router").with(routes).with(r#"retries = ["1s"]"#);
+    let site = Site::of([shop(&crm).runs(router)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     let lost = shop.send(order(1)).await;
@@ -87,7 +89,8 @@ async fn a_router_that_names_an_unknown_destination_fails_its_own_events_only() 
 #[tokio::test]
 async fn a_plugin_that_is_configured_with_nonsense_names_place_and_rule() {
     let crm = Receiver::start().await;
-    let site = Site::of([shop(&crm).runs(Step::of("split-array").with(r#"config = { pointr = "/lines" }"#))]);
+    let split = Step::of("split-array").with(r#"config = { pointr = "/lines" }"#);
+    let site = Site::of([shop(&crm).runs(split)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     let id = shop.send(order(1)).await;
