@@ -82,6 +82,28 @@ async fn promise_3_a_delivery_signed_with_another_secret_does_not_verify() {
 }
 
 #[tokio::test]
+async fn promise_3_a_retry_is_made_when_it_is_due_whatever_was_due_before_it_at_the_same_destination() {
+    let crm = Receiver::of_any_time().await;
+    crm.answer(Answer::Status(503));
+    let site = shop_sending_to(&crm);
+    let weft = Weft::start(&site).await;
+    let shop = weft.tenant("shop");
+    let first = shop.send(order(1)).await;
+    shop.after_attempts(&first, 1).await;
+    weft.advance(SECOND);
+    let second = shop.send(order(2)).await;
+    shop.after_attempts(&second, 1).await;
+
+    weft.advance(4 * SECOND);
+    shop.after_attempts(&first, 2).await;
+    weft.advance(SECOND);
+    let event = shop.after_attempts(&second, 2).await;
+    assert_eq!(event.deliveries[0].attempts[1].started_at, weft.now());
+    weft.stop().await;
+    audit(&site).await;
+}
+
+#[tokio::test]
 async fn promise_3_the_default_schedule_is_kept_to_the_millisecond() {
     let crm = Receiver::of_any_time().await;
     crm.answer(Answer::Status(503));

@@ -1,6 +1,6 @@
 //! The configuration: a file `weft.toml`, or a folder of `*.toml` files that are read as one.
 //!
-//! It is read raw, then checked: [`tree`] turns TOML into nodes that know their file, line and path; [`reader`] hands out
+//! It is read raw, then checked: `tree` turns TOML into nodes that know their file, line and path; `reader` hands out
 //! typed values and writes down what is wrong; one file per noun says what the noun needs. Nothing stops at the first
 //! mistake: [`load`] answers with a whole configuration or with every problem at once. Secrets are references here; their
 //! text is read by [`Config::read_secrets`] only. `example.toml` holds every key with its default.

@@ -165,6 +165,10 @@ impl Claims {
             outbox.fell_behind(want.destination);
         }
         let claimed = self.store.claim_deliveries(wants, self.hand_over.term.from(now), now).await?;
+        if !claimed.is_empty() {
+            // What is due next at these destinations stood behind what was claimed: it is known at the next look.
+            next = Some(now);
+        }
         for work in claimed {
             if let Some(place) = places.get_mut(&work.destination).and_then(Vec::pop) {
                 place.fill(work);
