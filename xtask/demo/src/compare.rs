@@ -100,7 +100,7 @@ fn place_counts(
     let turned_away = match behaviour {
         Behaviour::Well => 0,
         // How many depends on the moment; the engine and the receiver must agree.
-        Behaviour::Recovers => is.attempts.saturating_sub(all),
+        Behaviour::Recovers => is.attempts.saturating_sub(is.delivered),
         Behaviour::Fails => all * FAILING_ATTEMPTS,
     };
     let mut counts = Vec::new();

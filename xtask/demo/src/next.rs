@@ -8,24 +8,29 @@ use crate::stage::Stage;
 
 /// What to type next, in another terminal; `example` is an event that is worth a look.
 pub(crate) fn steps(stage: &Stage, example: &str) -> String {
-    let key_file = stage.operator_key_file();
-    let (weft, key) = (stage.relative(&stage.weft), stage.relative(&key_file));
+    let (config, key) = (stage.config(), stage.operator_key_file());
+    let (weft, config, key) = (stage.relative(&stage.weft), stage.relative(&config), stage.relative(&key));
     format!(
         r#"
-The engine and the receivers go on until Ctrl-C. In another terminal, in this folder:
+The engine and the receivers go on until Ctrl-C. In another terminal, in the project's root:
 
-  export WEFT_KEY=$(cat {key})        # the operator's
+  export WEFT_CONFIG={config}     # says where the engine and the operator's key are
   alias weft={weft}
 
-  weft events show {example}        # everything that happened to the first event that met the second stamp
-  weft plugin list
-  weft plugin rollback stamp
-  weft dead-letters list --tenant shop
+  weft events show {example}        # an order of two lines: each step, delivery and attempt
+  weft events send --tenant shop examples/quickstart/events/order.paid.json
+  weft plugin rollback stamp                             # the next event meets the old one again
+  weft dead-letters list --tenant shop                   # none are left
+  weft check
 
-  curl http://{ADDRESS}/v1/events -H "authorization: Bearer $WEFT_KEY" -H "weft-tenant: shop" \
-       -H "content-type: application/json" -d '{{"type":"order.paid","data":{{"region":"us","total":12}}}}'
+Without the command line:
 
-What the receivers take is shown here."#
+  curl http://{ADDRESS}/v1/events -H "authorization: Bearer $(cat {key})" \
+       -H "weft-tenant: shop" -H "content-type: application/json" \
+       -d '{{"type":"order.paid","data":{{"region":"us","total":12}}}}'
+
+Your own plugin in five minutes: README.md. What the receivers take from here on:
+"#
     )
 }
 

@@ -6,7 +6,6 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::{Mutex, MutexGuard};
 
 use bytes::Bytes;
-use tokio::sync::watch;
 use weft_core::time::Timestamp;
 
 use crate::expected::Content;
@@ -61,6 +60,11 @@ pub(crate) struct Receipt {
     pub(crate) content: Option<Content>,
 }
 
+/// The event's part of a `webhook-id`: `evt_…` of `evt_…-2`.
+pub(crate) fn event_of(webhook_id: &str) -> &str {
+    webhook_id.split('-').next().unwrap_or(webhook_id)
+}
+
 /// A request whose signature was right.
 pub(crate) struct Verified {
     pub(crate) place: Place,
@@ -72,7 +76,6 @@ pub(crate) struct Verified {
 /// The book of all receivers.
 pub(crate) struct Receipts {
     pages: Mutex<Pages>,
-    changed: watch::Sender<u64>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -84,13 +87,13 @@ pub(crate) struct Pages {
 
 impl Receipts {
     pub(crate) fn new() -> Self {
-        Self { pages: Mutex::default(), changed: watch::Sender::new(0) }
+        Self { pages: Mutex::default() }
     }
 
     /// Notes a request that was taken; returns whether it is the first under its `webhook-id`.
     pub(crate) fn take(&self, request: &Verified) -> bool {
         let content = Content::of_body(&request.body);
-        let first = self.note(request, |inbox| {
+        self.note(request, |inbox| {
             let receipt = Receipt { at: request.at, content };
             let first = !inbox.taken.contains_key(&request.webhook_id);
             if first {
@@ -99,9 +102,7 @@ impl Receipts {
                 inbox.repeated += 1;
             }
             first
-        });
-        self.changed.send_modify(|count| *count += 1);
-        first
+        })
     }
 
     /// Notes a request that was turned away.
@@ -124,16 +125,6 @@ impl Receipts {
     /// A copy to count in.
     pub(crate) fn snapshot(&self) -> Pages {
         self.pages().clone()
-    }
-
-    /// Waits until the book meets a condition.
-    ///
-    /// # Cancel safety
-    /// Nothing is lost when it is dropped.
-    pub(crate) async fn until(&self, condition: impl Fn(&Pages) -> bool) {
-        let mut changes = self.changed.subscribe();
-        // The sender lives as long as `self`, so that waiting cannot fail.
-        while !condition(&self.pages()) && changes.changed().await.is_ok() {}
     }
 
     fn note<T>(&self, request: &Verified, change: impl FnOnce(&mut Inbox) -> T) -> T {

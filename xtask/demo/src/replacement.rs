@@ -72,11 +72,6 @@ impl Replacement {
         )
     }
 
-    /// The first event that met the second version.
-    pub(crate) fn first_event<'a>(&self, traces: &'a Traces) -> Option<&'a str> {
-        self.handled_after(traces).map(|handled| handled.first_event.as_str())
-    }
-
     /// Every event met one of the two versions and bears its stamp, and each version some events.
     pub(crate) fn counts(&self, traces: &Traces, events: u64) -> Vec<Count> {
         let of = |handled: Option<&Handled>| handled.map_or(0, |handled| handled.events);

@@ -1,6 +1,6 @@
 //! Doing again what Weft has given up on, once its receiver is well.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
 
 use anyhow::{Context, Result};
 use weft_client::Client;
@@ -8,10 +8,9 @@ use weft_client::wire::{DeadLetterQuery, ReplayRequest};
 
 use crate::compare::{Count, arrivals};
 use crate::counts::Expected;
-use crate::receipts::{Inbox, Place, Receipts};
-
-/// 60 s: replays are sent at once, and a thousand take a second.
-const ARRIVAL_MAX: Duration = Duration::from_secs(60);
+use crate::progress::Progress;
+use crate::receipts::{Inbox, Place, Receipts, event_of};
+use crate::settle::settle;
 
 /// 1000, as many as a page can have.
 const PAGE: u32 = 1000;
@@ -46,16 +45,29 @@ pub(crate) async fn replay_all(client: &Client) -> Result<u64> {
     }
 }
 
-/// Waits until everything that was dead has arrived at these destinations, and compares what did.
-pub(crate) async fn arrived(expected: &Expected, receipts: &Receipts, places: &[Place]) -> Vec<Count> {
+/// Waits until everything that was dead at these destinations has arrived and ended, and compares what the receivers and
+/// the traces tell of it.
+///
+/// # Errors
+/// When a trace cannot be read, or something does not end.
+pub(crate) async fn arrived(
+    operator: &Client,
+    expected: &Expected,
+    receipts: &Receipts,
+    places: &[Place],
+    progress: &mut Progress,
+) -> Result<Vec<Count>> {
     let must = || places.iter().filter_map(|place| Some((place, expected.deliveries.get(place)?)));
-    let wanted: usize = must().map(|(_, deliveries)| deliveries.len()).sum();
-    let all = receipts.until(|pages| {
-        let taken = |place| pages.inboxes.get(place).map_or(0, |inbox: &Inbox| inbox.taken.len());
-        places.iter().map(taken).sum::<usize>() >= wanted
-    });
-    // What has not arrived in time is missing below, with its number.
-    let _ = tokio::time::timeout(ARRIVAL_MAX, all).await;
+    let events: BTreeSet<_> = must().flat_map(|(_, deliveries)| deliveries.keys()).map(|id| event_of(id)).collect();
+    let traces = settle(operator, events.into_iter().map(str::to_owned).collect(), progress).await?;
     let (pages, silence) = (receipts.snapshot(), Inbox::default());
-    must().flat_map(|(place, must)| arrivals(place, must, pages.inboxes.get(place).unwrap_or(&silence))).collect()
+    let mut counts = Vec::new();
+    for (place, must) in must() {
+        let is = traces.places.get(place).copied().unwrap_or_default();
+        let all = must.len() as u64;
+        counts.push(Count::new(format!("{place}: delivered by a replay"), is.delivered, all));
+        counts.push(Count::new(format!("{place}: dead, and kept as such"), is.dead, all));
+        counts.extend(arrivals(place, must, pages.inboxes.get(place).unwrap_or(&silence)));
+    }
+    Ok(counts)
 }

@@ -14,6 +14,7 @@ use crate::compare::{self, Behaviour, Count};
 use crate::counts::{Expected, SentEvent};
 use crate::draw;
 use crate::engine::{self, ADDRESS, Engine};
+use crate::expected::Fate;
 use crate::next;
 use crate::progress::{Progress, grouped};
 use crate::receiver::Taken;
@@ -103,11 +104,19 @@ async fn act(
     settle_accounts(&counts, &traces)?;
     println!("\nweft check\n{}", engine::check(stage).await?);
 
-    replay_dead_letters(&operator, &cast, &expected).await?;
+    replay_dead_letters(&operator, &cast, &expected, &mut progress).await?;
     println!("\nweft check\n{}", engine::check(stage).await?);
     println!("\nAll is as it must be, after {:.1} s.", watch.elapsed().as_secs_f64());
-    let example = replacement.first_event(&traces).or_else(|| sent.first().map(|event| event.id.as_str()));
-    Ok(example.unwrap_or_default().to_owned())
+    Ok(worth_a_look(&sent).to_owned())
+}
+
+/// The id of an event whose trace shows much and is not long: of two parts, each for two destinations.
+fn worth_a_look(sent: &[SentEvent]) -> &str {
+    let shows_much = |event: &&SentEvent| match &event.fate {
+        Fate::Routed(outputs) => outputs.len() == 2 && outputs.iter().all(|output| output.destinations.len() == 2),
+        Fate::Filtered | Fate::Emptied => false,
+    };
+    sent.iter().find(shows_much).or(sent.first()).map_or("", |event| event.id.as_str())
 }
 
 /// Sends all events and replaces the plugin when half of them are sent.
@@ -155,7 +164,12 @@ fn how_far(sending: &Sending, cast: &Cast) -> String {
     )
 }
 
-async fn replay_dead_letters(operator: &Client, cast: &Cast, expected: &Expected) -> Result<()> {
+async fn replay_dead_letters(
+    operator: &Client,
+    cast: &Cast,
+    expected: &Expected,
+    progress: &mut Progress,
+) -> Result<()> {
     let places = cast.places(Behaviour::Fails);
     let must: u64 = places.iter().filter_map(|place| expected.deliveries.get(place)).map(|of| of.len() as u64).sum();
     let letters = replay::dead_letters(operator).await?;
@@ -167,10 +181,10 @@ async fn replay_dead_letters(operator: &Client, cast: &Cast, expected: &Expected
     cast.recover();
     let started = replay::replay_all(operator).await?;
     let mut counts = vec![Count::new("dead letters", letters, must), Count::new("replays started", started, must)];
-    counts.extend(replay::arrived(expected, &cast.receipts, &places).await);
+    counts.extend(replay::arrived(operator, expected, &cast.receipts, &places, progress).await?);
     counts.push(Count::new("dead letters after the replay", replay::dead_letters(operator).await?, 0));
     refuse_what_is_off(&counts)?;
-    println!("  {} arrived, each under its own webhook-id and with its own body", grouped(started));
+    progress.keep(&format!("{} arrived, each under its own webhook-id and with its own body", grouped(started)));
     Ok(())
 }
 

@@ -2,10 +2,8 @@
 
 use std::time::Duration;
 
-use weft_core::time::Timestamp;
-
 use crate::progress::grouped;
-use crate::receipts::{Inbox, Pages, Place};
+use crate::receipts::{Inbox, Pages, Place, Receipt, event_of};
 use crate::traces::Traces;
 
 /// The tables of tenants and destinations.
@@ -25,7 +23,11 @@ pub(crate) fn tables(traces: &Traces, pages: &Pages) -> String {
         let percentiles = [50, 99].map(|percent| shown(percentile(&latencies, percent)));
         places.push(row([place.to_string()].into_iter().chain(numbers).chain(percentiles)));
     }
-    format!("{}\n\n{}", aligned(&tenants), aligned(&places))
+    format!(
+        "{}\n\n{}\n\n  p50 and p99 are from acceptance to receipt, as the receivers saw it; retries are part of them.",
+        aligned(&tenants),
+        aligned(&places)
+    )
 }
 
 fn row(cells: impl IntoIterator<Item = String>) -> Vec<String> {
@@ -34,11 +36,7 @@ fn row(cells: impl IntoIterator<Item = String>) -> Vec<String> {
 
 /// From acceptance, as the trace has it, to receipt, as the receiver has it; sorted.
 fn latencies(traces: &Traces, inbox: &Inbox) -> Vec<Duration> {
-    let accepted_at = |webhook_id: &str| -> Option<Timestamp> {
-        let event = webhook_id.split('-').next().unwrap_or(webhook_id);
-        traces.accepted.get(event).copied()
-    };
-    let latency = |(id, receipt): (&String, &crate::receipts::Receipt)| Some(receipt.at.since(accepted_at(id)?));
+    let latency = |(id, receipt): (&String, &Receipt)| Some(receipt.at.since(*traces.accepted.get(event_of(id))?));
     let mut latencies: Vec<_> = inbox.taken.iter().filter_map(latency).collect();
     latencies.sort_unstable();
     latencies

@@ -57,9 +57,10 @@ pub(crate) struct Traces {
 
 /// Whether nothing more happens to an event by itself.
 pub(crate) fn has_ended(event: &Event) -> bool {
-    let waits = |state: &DeliveryState| matches!(state, DeliveryState::Pending { .. });
-    !matches!(event.state, EventState::Received { .. })
-        && !event.deliveries.iter().any(|delivery| waits(&delivery.state))
+    let mut passes = std::iter::once(&event.state).chain(event.replays.iter().map(|replay| &replay.state));
+    let mut deliveries = event.deliveries.iter();
+    !passes.any(|state| matches!(state, EventState::Received { .. }))
+        && !deliveries.any(|delivery| matches!(delivery.state, DeliveryState::Pending { .. }))
 }
 
 impl Traces {
