@@ -5,6 +5,9 @@ use std::time::Duration;
 
 use crate::clock::Stopwatch;
 
+/// Between two states of the line on a terminal: more often than an eye can follow is of no use.
+const TERMINAL_EVERY: Duration = Duration::from_millis(100);
+
 /// Between two lines where nobody watches: a log wants few of them.
 const LOG_EVERY: Duration = Duration::from_secs(3);
 
@@ -21,14 +24,17 @@ impl Progress {
 
     /// Shows `line`, if it is time to.
     pub(crate) fn show(&mut self, line: &str) {
+        let every = if self.is_terminal { TERMINAL_EVERY } else { LOG_EVERY };
+        if self.last.is_some_and(|last| last.elapsed() < every) {
+            return;
+        }
+        self.last = Some(Stopwatch::start());
         let mut stdout = std::io::stdout().lock();
         // A closed terminal is no reason to stop the work.
-        if self.is_terminal {
-            let _ = write!(stdout, "\r\x1b[2K  {line}").and_then(|()| stdout.flush());
-        } else if self.last.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
-            self.last = Some(Stopwatch::start());
-            let _ = writeln!(stdout, "  {line}");
-        }
+        let _ = match self.is_terminal {
+            true => write!(stdout, "\r\x1b[2K  {line}").and_then(|()| stdout.flush()),
+            false => writeln!(stdout, "  {line}"),
+        };
     }
 
     /// Leaves `line` standing.
