@@ -36,7 +36,7 @@ async fn promise_2_every_event_ends_routed_dropped_or_dead_and_says_why() {
             .with(r#"roles = ["filter"]"#)
             .with(r#"config = { do = "reject" }"#),
     );
-    let site = Site::of([filtered, plain, rejected]);
+    let site = Site::of([filtered, plain, rejected]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
 
     let other = r#"{"type":"cart.abandoned"}"#;

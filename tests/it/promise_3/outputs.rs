@@ -22,7 +22,7 @@ async fn promise_3_outputs_of_a_split_have_numbers_that_all_destinations_and_att
         .sends_to(Destination::at("crm", &crm))
         .sends_to(Destination::at("archive", &archive))
         .runs(Step::of("split-array").with(SPLIT));
-    let site = Site::of([shop]);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
 
@@ -52,7 +52,7 @@ async fn promise_3_outputs_of_a_split_have_numbers_that_all_destinations_and_att
 async fn promise_3_a_list_of_one_is_no_split() {
     let crm = Receiver::start().await;
     let shop = Tenant::named("shop").sends_to(Destination::at("crm", &crm)).runs(Step::of("split-array").with(SPLIT));
-    let site = Site::of([shop]);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     let id = shop.send(r#"{"type":"order.created","data":{"lines":[{"sku":"only"}]}}"#).await;
@@ -70,7 +70,7 @@ async fn promise_3_an_output_reaches_a_destination_once_however_often_it_is_name
         .runs(Step::of("field-router").with(
             r#"config = { pointer = "/data/region", routes = { eu = ["crm", "crm"] }, default = ["crm", { subscribed = true }] }"#,
         ));
-    let site = Site::of([shop]);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     for number in 1..=2 {

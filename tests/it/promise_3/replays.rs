@@ -38,7 +38,7 @@ async fn promise_3_a_replay_of_one_output_keeps_its_number() {
     let shop = Tenant::named("shop")
         .sends_to(Destination::at("crm", &crm).with("retry_waits = []"))
         .runs(Step::of("split-array").with(r#"config = { pointer = "/data/lines" }"#));
-    let site = Site::of([shop]);
+    let site = Site::of([shop]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
     let shop = weft.tenant("shop");
     // One attempt each: the first that comes is refused, whichever output it is.
