@@ -4,7 +4,6 @@
 //! commit. If the commit fails, everything that was in it is told so, and nothing of it is stored; the writer goes on.
 
 use std::pin::Pin;
-use std::sync::Arc;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -107,20 +106,8 @@ impl<I, O> Kind<I, O> {
     fn settle(self, failure: Option<&StoreError>) {
         match failure {
             None => self.asks.into_iter().zip(self.answers).for_each(|(ask, answer)| drop(ask.answer.send(answer))),
-            Some(error) => self.asks.into_iter().for_each(|ask| drop(ask.answer.send(Err(again(error))))),
+            Some(error) => self.asks.into_iter().for_each(|ask| drop(ask.answer.send(Err(error.clone())))),
         }
-    }
-}
-
-/// The same failure for one more caller.
-fn again(error: &StoreError) -> StoreError {
-    match error {
-        StoreError::Unavailable { doing, source } => StoreError::Unavailable { doing, source: Arc::clone(source) },
-        StoreError::Corrupt { table, column, id, reason } => {
-            StoreError::Corrupt { table, column, id: id.clone(), reason: reason.clone() }
-        }
-        StoreError::Unknown { noun, id } => StoreError::Unknown { noun, id: id.clone() },
-        StoreError::Closed => StoreError::Closed,
     }
 }
 
@@ -202,7 +189,7 @@ impl Batch {
         self.claim_deliveries.settle(failure);
         self.record.settle(failure);
         self.release_deliveries.settle(failure);
-        self.jobs.into_iter().for_each(|job| job.settle(failure.map(again)));
+        self.jobs.into_iter().for_each(|job| job.settle(failure.cloned()));
     }
 
     /// The points at which a `failpoints` build can die before and after this commit.
