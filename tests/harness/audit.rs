@@ -10,7 +10,7 @@ use crate::Site;
 /// # Panics
 /// If anything is wrong with it: shows every finding.
 pub async fn audit(site: &Site) -> Counted {
-    let mut snapshot = Store::open_snapshot(&site.database()).await.expect("the site has a store");
+    let mut snapshot = Store::open_snapshot(site.store_at()).await.expect("the site has a store");
     let report = snapshot.check().await.expect("the store can be read");
     let findings: Vec<_> = report.findings.iter().map(ToString::to_string).collect();
     assert!(findings.is_empty(), "weft check finds:\n{}", findings.join("\n"));

@@ -91,6 +91,11 @@ impl<'s> Engine<'s> {
         }
     }
 
+    /// Where the API listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// The API as a tenant of the site sees it.
     pub fn tenant(&self, name: &str) -> Caller {
         Caller::new(self.address, &self.site.key(name))

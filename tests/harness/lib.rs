@@ -21,6 +21,7 @@ mod receiver;
 mod request;
 mod rewritten;
 mod site;
+mod small_disk;
 mod weft;
 
 pub use audit::audit;
@@ -36,4 +37,5 @@ pub use receiver::{Answer, Received, Receiver};
 pub use request::{Answered, Request};
 pub use rewritten::{Rewritten, RewrittenWeft};
 pub use site::{Destination, Site, Step, Tenant};
+pub use small_disk::SmallDisk;
 pub use weft::Weft;

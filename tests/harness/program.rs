@@ -35,7 +35,19 @@ pub struct Said {
 impl Program {
     /// Runs `weft` with these words on this configuration; `variables` are added to its environment.
     pub fn run(words: &[&str], config: &Path, variables: &[(&str, &str)]) -> Self {
-        let mut command = Command::new(programs::weft());
+        Self::of(Command::new(programs::weft()), words, config, variables)
+    }
+
+    /// Runs it where no file can become longer than this, as on a disk that is nearly full.
+    pub fn run_on_a_small_disk(bytes: u64, words: &[&str], config: &Path) -> Self {
+        // The limit is in blocks of 512 bytes; it sends a signal that would end the process, which a full disk does not.
+        let mut command = Command::new("sh");
+        command.args(["-c", "trap '' XFSZ; ulimit -f \"$1\"; shift; exec \"$@\"", "sh", &(bytes / 512).to_string()]);
+        command.arg(programs::weft());
+        Self::of(command, words, config, &[])
+    }
+
+    fn of(mut command: Command, words: &[&str], config: &Path, variables: &[(&str, &str)]) -> Self {
         command.args(words).arg("--config").arg(config).envs(variables.iter().copied()).kill_on_drop(true);
         let streams = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = streams.spawn().expect("the program can be started");

@@ -7,6 +7,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
+use weft_private_postgres::TestDatabase;
+use weft_store::{PostgresAt, StoreAt};
 
 use crate::{Receiver, programs};
 
@@ -16,6 +18,10 @@ pub struct Site {
     folder: TempDir,
     limits: BTreeMap<String, u64>,
     tenants: Vec<Tenant>,
+    /// The URL of its store, if that is not the file in the data folder.
+    store: Option<String>,
+    /// Goes with the site, if it is the site's own.
+    _database: Option<TestDatabase>,
 }
 
 /// A tenant of a [`Site`], with one key.
@@ -46,7 +52,24 @@ impl Site {
     /// A site with these tenants.
     pub fn of(tenants: impl IntoIterator<Item = Tenant>) -> Self {
         let folder = tempfile::Builder::new().prefix("weft-site-").tempdir().expect("a folder for the site");
-        Self { folder, limits: BTreeMap::new(), tenants: tenants.into_iter().collect() }
+        let tenants = tenants.into_iter().collect();
+        Self { folder, limits: BTreeMap::new(), tenants, store: None, _database: None }
+    }
+
+    /// Keeps everything in a database of its own, on the Postgres that all tests share.
+    ///
+    /// # Panics
+    /// If there is none: says how tests get one.
+    #[must_use]
+    pub fn on_postgres(self) -> Self {
+        let database = TestDatabase::create().unwrap_or_else(|error| panic!("{error}"));
+        Self { store: Some(database.url()), _database: Some(database), ..self }
+    }
+
+    /// Keeps everything in this database.
+    #[must_use]
+    pub fn on(self, store: &str) -> Self {
+        Self { store: Some(store.to_owned()), ..self }
     }
 
     /// Sets a limit, by its key in the configuration.
@@ -116,9 +139,21 @@ impl Site {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).expect("our own file");
     }
 
+    /// Where the store of the site is.
+    pub fn store_at(&self) -> StoreAt {
+        match &self.store {
+            None => StoreAt::Sqlite(self.database()),
+            Some(url) => StoreAt::Postgres(PostgresAt { url: url.clone(), node: "audit".parse().expect("a name") }),
+        }
+    }
+
     fn configuration(&self) -> String {
         // Port 0: the system finds a free one. Receivers of the tests live on this machine.
-        let mut text = "listen = \"127.0.0.1:0\"\n\n[network]\nallow = [\"127.0.0.1/32\"]\n\n[limits]\n".to_owned();
+        let mut text = "listen = \"127.0.0.1:0\"\n".to_owned();
+        if let Some(store) = &self.store {
+            writeln!(text, "store = \"{store}\"").expect("a string takes everything");
+        }
+        text.push_str("\n[network]\nallow = [\"127.0.0.1/32\"]\n\n[limits]\n");
         for (key, value) in &self.limits {
             writeln!(text, "{key} = {value}").expect("a string takes everything");
         }

@@ -1,9 +1,12 @@
-//! The promises of Weft, kept by whole engines: one file for each.
+//! The promises of Weft, kept by whole engines: one file for each, and one for the faults under which they must hold.
 
 mod bad_input;
+mod faults;
+mod ledger;
 mod promise_1;
 mod promise_2;
 mod promise_3;
+mod promise_4;
 mod promise_5;
 mod promise_6;
 mod promise_7;

@@ -2,5 +2,4 @@
 
 mod failpoints;
 mod kills;
-mod ledger;
 mod system_calls;

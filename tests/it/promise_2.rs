@@ -1,5 +1,6 @@
 //! Promise 2, nothing vanishes: every event and every delivery comes to an end that is written down.
 
+mod backups;
 mod dead_letters;
 mod destinations;
 mod ends;

@@ -6,6 +6,9 @@ use anyhow::{Context, Result};
 
 use crate::command;
 
+/// The package of the server and of `psql`.
+pub(crate) const POSTGRES: &str = "postgresql";
+
 /// Installs packages, fetching the list of packages first if they are not known.
 ///
 /// # Errors

@@ -6,11 +6,12 @@
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
+use weft_private_postgres::{Binaries, PostgresError};
 
 use crate::project::Project;
-use crate::{command, components};
+use crate::{apt, command, components};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -26,7 +27,7 @@ pub(crate) struct Options {
     /// Which store the engine uses
     #[arg(long, value_enum, default_value_t = Store::Sqlite)]
     store: Store,
-    /// Installs Debian packages where rustup cannot fetch the wasm target
+    /// Installs Debian packages: Postgres for its store, and the wasm target's where rustup cannot fetch it
     #[arg(long)]
     install: bool,
 }
@@ -35,7 +36,7 @@ pub(crate) struct Options {
 enum Store {
     /// A file in .weft-demo/data
     Sqlite,
-    /// Not there yet
+    /// A private server in a folder of its own, which ends with the demo
     Postgres,
 }
 
@@ -44,10 +45,10 @@ enum Store {
 /// # Errors
 /// When something does not build or start; what the demo finds is said by the demo, with its own exit code.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
-    if options.store == Store::Postgres {
-        bail!(
-            "Weft has no Postgres store yet: its store is a file of SQLite. Leave --store out, or say --store sqlite"
-        );
+    let on_postgres = options.store == Store::Postgres;
+    if on_postgres && let Err(PostgresError::NotFound) = Binaries::find() {
+        anyhow::ensure!(options.install, "{} (--install does that)", PostgresError::NotFound);
+        apt::install(&[apt::POSTGRES])?;
     }
     components::build(project, &components::Options { install: options.install })?;
     // In one go, so that what both need is compiled once.
@@ -59,7 +60,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     demo.arg("--root").arg(project.root()).arg("--weft").arg(built.join("weft"));
     demo.arg("--components").arg(project.components());
     demo.args(["--events", &options.events.to_string(), "--seed", &options.seed.to_string()]);
-    demo.args(options.once.then_some("--once"));
+    demo.args(options.once.then_some("--once")).args(on_postgres.then_some("--on-postgres"));
     // The demo takes the place of this process, so that Ctrl-C and the exit code are its own.
     Err(demo.exec()).context("could not start the demo")
 }

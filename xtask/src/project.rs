@@ -26,6 +26,9 @@ pub(crate) const BENCH_WORKSPACE: &str = "benches/floor";
 /// The program that wraps modules into components where rustup's target cannot be had.
 pub(crate) const COMPONENTIZE: &str = "xtask/componentize";
 
+/// What cargo tells a program that it runs about that program itself.
+const OF_THIS_PROGRAM: [&str; 2] = ["CARGO_PKG_", "CARGO_MANIFEST_"];
+
 impl Project {
     /// Finds the repository from the manifest of this crate.
     ///
@@ -70,9 +73,17 @@ impl Project {
     }
 
     /// Cargo in the workspace at `folder`; the folder matters, because cargo reads its `.cargo/config.toml` from there.
+    ///
+    /// It is told nothing of xtask: a build script that looks at such variables (that of ring) would run again, and all that stands
+    /// on it compile again, whenever somebody has called cargo by hand in between.
     pub(crate) fn cargo_in(&self, folder: &str) -> Command {
         let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         cargo.current_dir(self.root.join(folder));
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| OF_THIS_PROGRAM.iter().any(|start| name.starts_with(start))) {
+                cargo.env_remove(name);
+            }
+        }
         cargo
     }
 

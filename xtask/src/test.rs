@@ -5,6 +5,7 @@
 
 mod dependencies;
 mod lints;
+mod postgres;
 mod promises;
 mod suites;
 mod tally;
@@ -18,6 +19,7 @@ use clap::Args;
 use crate::project::Project;
 use crate::stopwatch::Stopwatch;
 use crate::{components, tidy};
+use postgres::SharedPostgres;
 use tally::Tally;
 
 #[derive(Args)]
@@ -34,12 +36,13 @@ struct Run<'a> {
     project: &'a Project,
     install: bool,
     tally: Tally,
+    postgres: SharedPostgres,
 }
 
 /// How a stage ended, if it did not fail.
 enum Ending {
     Passed,
-    /// It needs a network that is not there; the reason.
+    /// It needs what no package brings, such as a network; the reason.
     Skipped(&'static str),
     /// Something is not installed; `remedy` is what to type.
     LeftOut {
@@ -54,7 +57,7 @@ struct Stage {
 }
 
 /// All stages, cheap ones first; components come before the tests that load them, and bring the target that lints need.
-const STAGES: [Stage; 13] = [
+const STAGES: [Stage; 15] = [
     Stage { name: "format", run: lints::format },
     Stage { name: "tidy", run: |run| passed(tidy::run(run.project)) },
     Stage { name: "unused", run: dependencies::unused },
@@ -66,8 +69,10 @@ const STAGES: [Stage; 13] = [
     Stage { name: "plugins", run: suites::plugins },
     Stage { name: "binaries", run: suites::binaries },
     Stage { name: "tests", run: suites::workspace },
+    Stage { name: "postgres", run: suites::postgres },
     Stage { name: "failpoints", run: suites::failpoints },
     Stage { name: "system calls", run: suites::system_calls },
+    Stage { name: "mounts", run: suites::mounts },
 ];
 
 struct Report {
@@ -84,7 +89,8 @@ struct Report {
 /// When a stage failed, or was left out although `--install` was given.
 pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let chosen = chosen(&options.stages)?;
-    let mut run = Run { project, install: options.install, tally: Tally::default() };
+    let (tally, postgres) = (Tally::default(), SharedPostgres::default());
+    let mut run = Run { project, install: options.install, tally, postgres };
     let mut reports = Vec::new();
     for stage in chosen {
         println!("\n== {}", stage.name);

@@ -23,7 +23,8 @@ struct Payload<'a> {
 
 /// Answers requests until the listener fails.
 pub(crate) async fn serve(listen: SocketAddr, work: mpsc::Sender<Work>) -> Result<()> {
-    http::serve(listen, move |request| {
+    let listener = http::listen(listen).await?;
+    http::serve(listener, move |request| {
         let work = work.clone();
         async move { answer(request, work).await }
     })

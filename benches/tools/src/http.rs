@@ -2,13 +2,14 @@
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
-use hyper::header::HOST;
+use hyper::header::{HOST, RETRY_AFTER};
 use hyper::http::request;
 use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
@@ -25,6 +26,8 @@ pub struct Connection {
 pub struct Answer {
     /// The response's status.
     pub status: StatusCode,
+    /// After which time a receiver that has too much to do (429, 503) wants to be asked again.
+    pub retry_after: Option<Duration>,
     /// The response's body.
     pub body: Bytes,
 }
@@ -58,9 +61,15 @@ impl Connection {
             *self = Self::open(self.address).await?;
         }
         let response = self.sender.send_request(request).await?;
-        let status = response.status();
-        Ok(Answer { status, body: response.into_body().collect().await?.to_bytes() })
+        let (status, retry_after) = (response.status(), retry_after(&response));
+        Ok(Answer { status, retry_after, body: response.into_body().collect().await?.to_bytes() })
     }
+}
+
+fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
+    let busy = [StatusCode::TOO_MANY_REQUESTS, StatusCode::SERVICE_UNAVAILABLE].contains(&response.status());
+    let seconds = response.headers().get(RETRY_AFTER).filter(|_| busy)?;
+    Some(Duration::from_secs(seconds.to_str().ok()?.parse().ok()?))
 }
 
 /// Asks for `path` on a connection of its own.
@@ -73,16 +82,23 @@ pub async fn get(address: SocketAddr, path: &str) -> Result<Bytes> {
     Ok(connection.send(request).await?.body)
 }
 
+/// Listens for connections.
+///
+/// # Errors
+/// When the address cannot be bound.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("could not listen on {address}"))
+}
+
 /// Serves every connection on a task of its own, until the listener fails.
 ///
 /// # Errors
-/// When the address cannot be bound or the listener breaks.
-pub async fn serve<A, F>(listen: SocketAddr, answer: A) -> Result<()>
+/// When the listener breaks.
+pub async fn serve<A, F>(listener: TcpListener, answer: A) -> Result<()>
 where
     A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Result<Response<Full<Bytes>>>> + Send,
 {
-    let listener = TcpListener::bind(listen).await.with_context(|| format!("could not listen on {listen}"))?;
     loop {
         let (stream, _) = listener.accept().await.context("could not accept a connection")?;
         stream.set_nodelay(true)?;

@@ -11,6 +11,8 @@ use crate::quantiles::Quantiles;
 pub struct LoadReport {
     /// Events answered with a 2xx.
     pub accepted: u64,
+    /// Times that a request was answered 429 or 503 with `retry-after`, and was sent again after that.
+    pub turned_away: u64,
     /// Requests that ended in any other way.
     pub failed: u64,
     /// The first of those.
@@ -25,6 +27,8 @@ pub struct LoadReport {
     pub arrival: Option<Arrival>,
     /// By the names that were given to the processes.
     pub processes: BTreeMap<String, ProcessReport>,
+    /// CPU time per accepted event of all named processes but the sink, in microseconds: what the product costs.
+    pub cpu_us_per_event: f64,
     /// CPU time of the load generator itself.
     pub loadgen_cpu_s: f64,
     /// CPU time of processes that nobody named: over a tenth of all CPU time, the run is noise.
@@ -38,13 +42,13 @@ pub struct LoadReport {
 /// What arrived at the sink.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Arrival {
-    /// Accepted events times the fan-out.
+    /// Accepted events that count, times the fan-out.
     pub wanted: u64,
     /// Different deliveries that arrived.
     pub received: u64,
     /// Deliveries that came once more.
     pub duplicates: u64,
-    /// Accepted events per second from the first request to the last receipt, drain included.
+    /// Events that count per second, from the first request to the last receipt, drain included.
     pub events_per_s: f64,
     /// The same times the fan-out.
     pub deliveries_per_s: f64,
@@ -52,16 +56,14 @@ pub struct Arrival {
     pub latency_ms: Option<Quantiles>,
 }
 
-/// What a process has used during a run.
+/// What a process and its children have used during a run.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct ProcessReport {
     /// CPU time from the first request to the end of the drain.
     pub cpu_s: f64,
-    /// The same per accepted event, in microseconds.
-    pub cpu_us_per_event: f64,
-    /// Resident memory at the end of the drain.
-    pub rss_mib: f64,
-    /// The most that it ever was.
+    /// Memory at the end of the drain; pages that processes share count once.
+    pub pss_mib: f64,
+    /// The most resident memory that the process by itself ever had.
     pub peak_rss_mib: f64,
 }
 
@@ -74,6 +76,8 @@ pub struct SinkReport {
     pub duplicates: u64,
     /// Requests whose body carries no mark.
     pub unmarked: u64,
+    /// Requests to paths that hang or stand beside what is measured, and deliveries of a load that is over.
+    pub uncounted: u64,
     /// The last receipt, in nanoseconds since 1970; 0 before the first.
     pub last_ns: u64,
     /// From the making of a payload to its receipt.

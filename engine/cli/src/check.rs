@@ -1,13 +1,11 @@
 //! `weft check`: proves what the store must fulfil.
 
-use std::fmt::Write as _;
-use std::path::Path;
+use std::fmt::{Display, Write as _};
 use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
 use serde_json::{Value, json};
-use weft_server::config::StoreUrl;
 use weft_store::Store;
 use weft_store::check::{CheckReport, Counted};
 
@@ -28,8 +26,8 @@ impl Check {
     /// # Errors
     /// If the store cannot be read at all.
     pub(crate) async fn run(self, path: &ConfigPath) -> anyhow::Result<ExitCode> {
-        let StoreUrl::Sqlite(store) = path.load()?.config.store;
-        let checking = || format!("could not check the store {}", store.display());
+        let store = path.load()?.config.store_at()?;
+        let checking = || format!("could not check the store {store}");
         let mut snapshot = Store::open_snapshot(&store).await.with_context(checking)?;
         let report = snapshot.check().await.with_context(checking)?;
         if self.json {
@@ -41,7 +39,8 @@ impl Check {
     }
 }
 
-fn in_words(store: &Path, report: &CheckReport) -> String {
+/// What was counted and found, for a person.
+pub(crate) fn in_words(store: &dyn Display, report: &CheckReport) -> String {
     let Counted { events, deliveries, attempts, passes, replays, bodies, pruned_events, pruned_deliveries } =
         report.counted;
     let mut text = format!(
@@ -49,7 +48,7 @@ fn in_words(store: &Path, report: &CheckReport) -> String {
          events: {} received, {} routed, {} dropped, {} dead; {pruned_events} pruned\n\
          deliveries: {} pending, {} delivered, {} dead, {} dropped, {} cancelled; {pruned_deliveries} pruned\n\
          passes: {passes}, attempts: {attempts}, replays: {replays}, bodies: {bodies}\n",
-        store.display(),
+        store,
         events.received,
         events.routed,
         events.dropped,
@@ -71,11 +70,12 @@ fn in_words(store: &Path, report: &CheckReport) -> String {
     text
 }
 
-fn in_json(store: &Path, report: &CheckReport) -> Value {
+/// The same for a program.
+pub(crate) fn in_json(store: &dyn Display, report: &CheckReport) -> Value {
     let Counted { events, deliveries, attempts, passes, replays, bodies, pruned_events, pruned_deliveries } =
         report.counted;
     json!({
-        "store": store.display().to_string(),
+        "store": store.to_string(),
         "events": {
             "received": events.received,
             "routed": events.routed,
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn promise_2_a_sound_store_is_summed_up_in_words() {
-        let text = in_words(Path::new("data/weft.db"), &report(Vec::new()));
+        let text = in_words(&"data/weft.db", &report(Vec::new()));
         assert_eq!(
             text,
             "data/weft.db\n\
@@ -133,12 +133,13 @@ mod tests {
 
     #[test]
     fn promise_2_each_finding_has_a_line_in_words_and_an_entry_in_json() {
-        let report = report(vec![Finding::OrphanBody { row: 3 }, Finding::Unreadable("events row 5".to_owned())]);
-        let text = in_words(Path::new("weft.db"), &report);
+        let report =
+            report(vec![Finding::OrphanBody { row: "3".to_owned() }, Finding::Unreadable("events row 5".to_owned())]);
+        let text = in_words(&"weft.db", &report);
         let end = "wrong: body 3 belongs to no event and to no delivery\nwrong: events row 5\n\
                    2 findings: something that Weft promises does not hold\n";
         assert!(text.ends_with(end), "{text}");
-        let json = in_json(Path::new("weft.db"), &report);
+        let json = in_json(&"weft.db", &report);
         assert_eq!(json["findings"].as_array().map(Vec::len), Some(2));
         assert_eq!(json["deliveries"]["cancelled"], 9);
     }

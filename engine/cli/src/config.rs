@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, bail};
 use clap::{Args, Subcommand};
-use weft_server::config::{self, Finding, Loaded, Problems};
+use weft_server::config::{self, Finding, Loaded, Problems, StoreUrl};
 
 use crate::print;
 
@@ -52,6 +52,21 @@ impl ConfigPath {
     /// All its problems.
     pub(crate) fn load(&self) -> anyhow::Result<Loaded> {
         config::load(self.path()).with_context(|| format!("the configuration {} cannot be used", self.path().display()))
+    }
+
+    /// Loads the configuration; answers the file of its store.
+    ///
+    /// # Errors
+    /// All its problems, or that the store is no file.
+    pub(crate) fn store_file(&self) -> anyhow::Result<PathBuf> {
+        match self.load()?.config.store {
+            StoreUrl::Sqlite(file) => Ok(file),
+            StoreUrl::Postgres(store) => {
+                bail!(
+                    "the store is the database {store}, not a file: Postgres' own tools copy it, e.g. pg_dump and pg_restore"
+                )
+            }
+        }
     }
 }
 

@@ -48,6 +48,9 @@ struct Send {
     /// What makes a second sending the same event
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// What keeps it in order with others of the same key
+    #[arg(long, value_name = "KEY")]
+    ordering_key: Option<String>,
     /// Of the payload
     #[arg(long, default_value = "application/json")]
     content_type: String,
@@ -86,6 +89,7 @@ impl Send {
             event_type: self.event_type,
             event_id: self.id,
             idempotency_key: self.idempotency_key,
+            ordering_key: self.ordering_key,
         };
         let accepted = client.send(event).await?;
         if self.json {

@@ -108,6 +108,33 @@ pub(crate) fn short(digest: &str) -> &str {
     digest.get(..12).unwrap_or(digest)
 }
 
+/// A number of bytes in the unit that suits it: `0 B`, `1.5 kB`, `2.0 MB`, `31.2 GB`.
+pub(crate) fn bytes(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let (mut tenths, mut unit) = (bytes / 100, 0);
+    while tenths >= 10_000 && unit + 1 < UNITS.len() {
+        tenths /= 1000;
+        unit += 1;
+    }
+    format!("{}.{} {}", tenths / 10, tenths % 10, UNITS[unit])
+}
+
+/// A number with its thousands apart, so that millions can be read: `12 345`.
+pub(crate) fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push(' ');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
 /// A count with its noun: `1 event`, `2 events`.
 pub(crate) fn count(count: impl Into<u64>, noun: &str) -> String {
     match count.into() {
@@ -149,6 +176,13 @@ mod tests {
         let shown = |key| with_causes(&anyhow!(ClientError::Refused(Box::new(problem(key)))));
         assert!(shown("weft-tenant").ends_with("\n  here: --tenant NAME, or WEFT_TENANT"));
         assert!(!shown("content-type").contains("--tenant"));
+    }
+
+    #[test]
+    fn large_numbers_can_be_read() {
+        let shown = [0, 999, 1_000, 1_550_000, 31_200_000_000, u64::MAX].map(bytes);
+        assert_eq!(shown, ["0 B", "999 B", "1.0 kB", "1.5 MB", "31.2 GB", "18446744.0 TB"]);
+        assert_eq!([0, 999, 1_000, 12_345_678].map(grouped), ["0", "999", "1 000", "12 345 678"]);
     }
 
     #[test]

@@ -13,7 +13,7 @@ use weft_server::secrets::OPERATOR_KEY_FILE;
 
 use crate::config::ConfigPath;
 use crate::log::LogFormat;
-use crate::print;
+use crate::{open_files, print};
 
 /// Run the engine until it is told to stop.
 #[derive(Debug, Args)]
@@ -34,6 +34,7 @@ impl Serve {
         for warning in warnings {
             tracing::warn!("{warning}");
         }
+        open_files::allow_for(&config.limits);
         let mut signals = Signals::listen()?;
         let key = config.data.join(OPERATOR_KEY_FILE);
         let app = tokio::select! {

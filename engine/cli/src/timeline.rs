@@ -55,16 +55,20 @@ impl Lines {
                 "{received_at}  received for {tenant} by {source}: {body_bytes} bytes of {content_type}{external}"
             ),
         );
+        if let Some(key) = &event.ordering_key {
+            self.add(2, &format!("ordering key: {key}"));
+        }
         for header in &event.headers {
             self.add(2, &format!("header {}: {}", header.name, header.value));
         }
-        let state = self.state(&event.state);
+        let state = self.state(&event.state, event.behind);
         self.add(1, &state);
     }
 
-    fn state(&self, state: &EventState) -> String {
+    fn state(&self, state: &EventState, is_behind: bool) -> String {
         let by = |step: &Option<String>| step.as_ref().map(|step| format!(" by step {step}")).unwrap_or_default();
         match state {
+            EventState::Received { .. } if is_behind => "waits behind others of its ordering key".to_owned(),
             EventState::Received { passes, due_at, leased: true } => {
                 format!("waits, passes so far: {passes}; somebody works on it, until {} at most", self.after(*due_at))
             }
@@ -114,7 +118,7 @@ impl Lines {
         let what = replay.delivery.as_deref().unwrap_or("the event");
         let line = format!("{}  {} repeats {what}", self.after(replay.created_at), replay.id);
         self.add(1, &line);
-        let state = self.state(&replay.state);
+        let state = self.state(&replay.state, replay.behind);
         self.add(2, &state);
     }
 
@@ -132,13 +136,16 @@ impl Lines {
                 self.add(3, &format!("with {what} {value}"));
             }
         }
+        if let Some(key) = &delivery.ordering_key {
+            self.add(3, &format!("under ordering key {key}"));
+        }
         for header in &request.headers {
             self.add(3, &format!("with header {}: {}", header.name, header.value));
         }
         for attempt in &delivery.attempts {
             self.attempt(attempt);
         }
-        let end = self.end(&delivery.state);
+        let end = self.end(&delivery.state, delivery.behind);
         self.add(2, &end);
     }
 
@@ -159,8 +166,9 @@ impl Lines {
         }
     }
 
-    fn end(&self, state: &DeliveryState) -> String {
+    fn end(&self, state: &DeliveryState, is_behind: bool) -> String {
         match state {
+            DeliveryState::Pending { .. } if is_behind => "waits behind others of its ordering key".to_owned(),
             DeliveryState::Pending { due_at, leased: true } => {
                 format!("somebody works on it, until {} at most", self.after(*due_at))
             }

@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::config::ConfigPath;
-use crate::{check, config, dead_letters, destinations, events, plugin, serve};
+use crate::{backup, check, config, dead_letters, destinations, events, plugin, restore, serve, store};
 
 /// A webhook and event router that its users extend with WebAssembly components.
 #[derive(Debug, Parser)]
@@ -26,6 +26,13 @@ enum Noun {
     Serve(serve::Serve),
     /// Prove what the store must fulfil, beside a running engine or without one
     Check(check::Check),
+    /// Copy the store into a file, beside a running engine or without one
+    Backup(backup::Backup),
+    /// Put a backup in the place of the store
+    Restore(restore::Restore),
+    /// Look into the store, or move it
+    #[command(subcommand)]
+    Store(store::Verb),
     /// Look at the configuration
     #[command(subcommand)]
     Config(config::Verb),
@@ -49,6 +56,10 @@ impl Weft {
         match self.noun {
             Noun::Serve(serve) => on_all_cores(serve.run(config)),
             Noun::Check(check) => on_this_thread(check.run(config)),
+            Noun::Backup(backup) => on_this_thread(backup.run(config)),
+            Noun::Restore(restore) => on_this_thread(restore.run(config)),
+            Noun::Store(store::Verb::Stats(stats)) => on_this_thread(stats.run(config)),
+            Noun::Store(store::Verb::Move(to)) => on_this_thread(to.run(config)),
             Noun::Config(config::Verb::Check(check)) => check.run(config),
             Noun::Events(events) => on_this_thread(events.run(config)),
             Noun::DeadLetters(letters) => on_this_thread(letters.run(config)),
@@ -90,6 +101,10 @@ mod tests {
             "weft serve --config other.toml --log-format json",
             "weft check --json",
             "weft config check --without-secrets",
+            "weft backup weft.bak --json",
+            "weft restore weft.bak --force",
+            "weft store stats --json --exact",
+            "weft store move --to sqlite:other.db",
             "weft events send order.json --type order.created --id o-1 --idempotency-key k --content-type application/json",
             "weft events send -",
             "weft events show evt_01 --json --url http://localhost:1 --tenant shop --key-file key",

@@ -60,6 +60,8 @@ pub struct SendEvent {
     pub event_id: Option<String>,
     /// What makes a second request the same event.
     pub idempotency_key: Option<String>,
+    /// What keeps it in order with others of the same key.
+    pub ordering_key: Option<String>,
 }
 
 impl ClientOptions {
@@ -127,6 +129,7 @@ impl Client {
             (header::EVENT_TYPE, "event type", event.event_type),
             (header::EVENT_ID, "event id", event.event_id),
             (header::IDEMPOTENCY_KEY, "idempotency key", event.idempotency_key),
+            (header::ORDERING_KEY, "ordering key", event.ordering_key),
         ];
         for (name, key, value) in named {
             if let Some(value) = value {
@@ -398,6 +401,7 @@ mod tests {
             event_type: Some("order.created".to_owned()),
             event_id: Some("o-1".to_owned()),
             idempotency_key: Some("k-1".to_owned()),
+            ordering_key: Some("customer-1".to_owned()),
             ..SendEvent::json(Bytes::from_static(b"{ \"a\" :1}"))
         };
         let accepted = client(options).send(event).await.expect("accepted");
@@ -409,6 +413,7 @@ mod tests {
             "weft-event-type: order.created",
             "weft-event-id: o-1",
             "idempotency-key: k-1",
+            "weft-ordering-key: customer-1",
             "weft-tenant: shop",
             "authorization: Bearer weft_op_verysecret",
         ] {

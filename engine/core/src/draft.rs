@@ -10,6 +10,7 @@ use crate::contract::{EventView, Fault, FaultClass, Overrides, Patch, PayloadVie
 use crate::delivery::RequestParts;
 use crate::event::{Event, EventType, Header, is_text};
 use crate::limits::CallLimits;
+use crate::ordering_key::OrderingKey;
 
 /// Headers that one output may set.
 pub const HEADERS_MAX: usize = 64;
@@ -52,6 +53,8 @@ pub struct Draft {
     pub event_type: EventType,
     /// Of the payload.
     pub content_type: String,
+    /// The key that orders its deliveries, if any.
+    pub ordering_key: Option<OrderingKey>,
     /// The payload; `None` while it is the event's.
     pub body: Option<Bytes>,
     /// Of the outgoing request, lower case.
@@ -67,6 +70,7 @@ impl Draft {
             output: 0,
             event_type: event.event_type.clone(),
             content_type: event.content_type.clone(),
+            ordering_key: event.ordering_key.clone(),
             body: None,
             headers: Vec::new(),
             attributes: Vec::new(),
@@ -89,7 +93,7 @@ impl Draft {
             source: &event.source,
             content_type: &self.content_type,
             received_at: &ids.received_at,
-            ordering_key: None,
+            ordering_key: self.ordering_key.as_ref().map(OrderingKey::as_str),
             headers,
             attributes: &self.attributes,
             data: text.map_or(PayloadView::Binary(payload), PayloadView::Text),
@@ -109,8 +113,8 @@ impl Draft {
             check_value("content-type", &content_type, CONTENT_TYPE_BYTES_MAX)?;
             draft.content_type = content_type;
         }
-        if patch.ordering_key.is_some() {
-            return Err(breach("ordering-key: this version of Weft keeps no order; leave it out"));
+        if let Some(key) = patch.ordering_key {
+            draft.ordering_key = Some(key.parse().map_err(|e| breach(format!("ordering-key: {e}")))?);
         }
         if let Some(data) = patch.data {
             if data.len() > limits.output_bytes {
@@ -310,6 +314,7 @@ pub(crate) mod tests {
             tenant: TenantId::from_uuid(Uuid::from_u128(2)),
             source: "api".to_owned(),
             external_id: None,
+            ordering_key: None,
             event_type: "order.created".parse().expect("a type"),
             content_type: "application/json".to_owned(),
             headers: vec![header("x-a", "1"), header("x-b", "2")],
@@ -372,6 +377,24 @@ pub(crate) mod tests {
         assert_eq!(drafts.iter().map(|d| d.output).collect::<Vec<_>>(), [1, 2, 3]);
         number_outputs(&mut drafts[1..2]);
         assert_eq!(drafts[1].output, 0);
+    }
+
+    #[test]
+    fn promise_4_a_patch_sets_the_key_and_a_bad_key_is_the_plugins_fault() {
+        let mut event = event();
+        event.ordering_key = Some("order-7".parse().expect("a key"));
+        let draft = Draft::of(&event);
+        let key_of = |patch| draft.patched(patch, &CallLimits::default()).map(|draft| draft.ordering_key);
+        assert_eq!(key_of(Patch::default()), Ok(event.ordering_key.clone()), "an empty patch keeps it");
+        let set = |key: &str| Patch { ordering_key: Some(key.to_owned()), ..Patch::default() };
+        assert_eq!(key_of(set("customer-1")), Ok(Some("customer-1".parse().expect("a key"))));
+        for bad in ["", "a\nb", &"k".repeat(257)] {
+            let fault = key_of(set(bad)).expect_err("a fault");
+            assert_eq!(fault.class, FaultClass::Contract);
+            assert!(fault.message.starts_with("ordering-key: an ordering key "), "{fault}");
+        }
+        let texts = ViewTexts::of(&event);
+        assert_eq!(draft.view(&event, &texts, &[]).ordering_key, Some("order-7"));
     }
 
     #[test]

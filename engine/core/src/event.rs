@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use crate::id::{EventId, TenantId};
+use crate::ordering_key::OrderingKey;
 use crate::time::Timestamp;
 
 /// What a source accepted: complete, checked, never changed afterwards.
@@ -20,6 +21,8 @@ pub struct Event {
     pub source: String,
     /// The sender's own id, when it gave one.
     pub external_id: Option<String>,
+    /// The key that orders it, if any.
+    pub ordering_key: Option<OrderingKey>,
     /// What happened, for subscriptions and plugins.
     pub event_type: EventType,
     /// As the sender gave it, untouched.

@@ -41,7 +41,13 @@ bounds! {
         "bounds what one request can hold in memory; webhooks are advised to stay below 20 kB";
     /// Requests under way at the API at once.
     API_REQUESTS = "api_requests_max", 4096, 16, 65_536,
-        "bounds memory of the API: requests times body limit is the worst case";
+        "bounds sockets and tasks of the API; ingest_bytes_max bounds the bodies";
+    /// Events on their way in at once, from the first byte of the body to the commit; a tenant may have half of it.
+    INGEST_EVENTS = "ingest_events_max", 4096, 16, 65_536,
+        "senders that outrun the disk are told so, before memory is";
+    /// Bytes of their bodies; a tenant may have half of it.
+    INGEST_BYTES = "ingest_bytes_max", 32 * MIB, MIB, 4_096 * MIB,
+        "bounds memory whatever the bodies' size, however many connections there are";
     /// CPU time of one plugin call.
     CALL_MS = "call_ms_max", 50, 1, 5_000,
         "a call that needs more holds up its tenant's other events";
@@ -90,9 +96,12 @@ bounds! {
     /// How much of a response is read.
     RESPONSE_BYTES = "response_bytes_max", 64 * KIB, 0, MIB,
         "a receiver must not be able to fill our memory";
-    /// Attempts under way at once.
+    /// Attempts under way at once that may be answered at any moment: each counts here for its first half second at most.
     ATTEMPTS = "attempts_max", 1_024, 1, 65_536,
-        "bounds sockets and memory of the sender";
+        "bounds sockets and memory of the sender, and what the machine works on at a time";
+    /// Attempts under way at once that their receivers let wait; destinations that do not answer at all may have half of it.
+    ATTEMPTS_SLOW = "attempts_slow_max", 2_048, 1, 65_536,
+        "each holds a socket and 15 to 50 KiB and does no work; a thousand destinations may hang, and the others do not feel it";
     /// Attempts under way at once to one destination.
     ATTEMPTS_PER_DESTINATION = "attempts_per_destination_max", 64, 1, 4_096,
         "a hanging destination must not take the others' slots";
@@ -102,7 +111,8 @@ bounds! {
     /// Deliveries of one destination waiting in memory.
     DELIVERIES_IN_MEMORY_PER_DESTINATION = "deliveries_in_memory_per_destination_max", 2_048, 1, 100_000,
         "a slow destination must not fill the memory's share of the others";
-    /// Bodies of deliveries waiting in memory.
+    /// Bodies of deliveries waiting in memory. As much again of each: bodies of attempts under way, those of slow attempts, answers that
+    /// wait to be stored, events that wait for a plugin thread, passes under way. One destination may have a quarter.
     BYTES_IN_MEMORY = "bytes_in_memory_max", 32 * MIB, MIB, 4_096 * MIB,
         "bounds memory whatever the bodies' size";
     /// Events waiting in memory for a plugin thread.

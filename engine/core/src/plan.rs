@@ -8,10 +8,12 @@ use bytes::Bytes;
 use crate::contract::{Fault, FaultClass, Overrides, Recipients, Target};
 use crate::delivery::RequestParts;
 use crate::destination::Destination;
+use crate::destinations::Destinations;
 use crate::draft::Draft;
-use crate::event::{Event, EventType};
+use crate::event::Event;
 use crate::id::DestinationId;
 use crate::limits::CallLimits;
+use crate::ordering_key::OrderingKey;
 
 /// An output whose way is known.
 #[derive(Clone, Debug)]
@@ -44,6 +46,8 @@ pub struct PlannedDelivery {
     pub body: BodyRef,
     /// What differs from the plain event.
     pub request: RequestParts,
+    /// The key that orders it at its destination, if any.
+    pub ordering_key: Option<OrderingKey>,
     /// How long the first attempt waits.
     pub delay: Duration,
 }
@@ -57,14 +61,6 @@ pub enum BodyRef {
     New(usize),
 }
 
-/// The destinations that an event of this type goes to where no step routes: active and subscribed.
-pub fn subscribers<'a>(
-    event_type: &EventType,
-    destinations: &'a [Destination],
-) -> impl Iterator<Item = &'a Destination> {
-    destinations.iter().filter(move |d| d.is_active() && d.subscribes_to(event_type))
-}
-
 /// Plans the deliveries of `outputs`, first target first: an output reaches a destination at most once.
 ///
 /// # Errors
@@ -72,7 +68,7 @@ pub fn subscribers<'a>(
 pub fn plan(
     event: &Event,
     outputs: Vec<RoutedOutput>,
-    destinations: &[Destination],
+    destinations: &Destinations,
     limits: &CallLimits,
 ) -> Result<Plan, Fault> {
     let mut planner = Planner { event, destinations, limits, plan: Plan::default() };
@@ -84,7 +80,7 @@ pub fn plan(
 
 struct Planner<'a> {
     event: &'a Event,
-    destinations: &'a [Destination],
+    destinations: &'a Destinations,
     limits: &'a CallLimits,
     plan: Plan,
 }
@@ -96,7 +92,7 @@ impl<'a> Planner<'a> {
         let mut reached = HashSet::new();
         let Some(targets) = targets else {
             let request = draft.request(self.event, Overrides::default())?;
-            for destination in subscribers(&draft.event_type, self.destinations) {
+            for destination in self.destinations.subscribers(&draft.event_type) {
                 self.deliver(destination, &draft, body, request.clone(), Duration::ZERO, &mut reached);
             }
             return Ok(());
@@ -132,11 +128,10 @@ impl<'a> Planner<'a> {
     /// The destinations that a target means; matching uses the output's type before the target's change.
     fn chosen(&mut self, to: &Recipients, draft: &Draft) -> Result<Vec<&'a Destination>, Fault> {
         match to {
-            Recipients::Subscribed => Ok(subscribers(&draft.event_type, self.destinations).collect()),
+            Recipients::Subscribed => Ok(self.destinations.subscribers(&draft.event_type)),
             Recipients::Labelled(labels) => {
-                let chosen: Vec<_> = subscribers(&draft.event_type, self.destinations)
-                    .filter(|destination| destination.carries(labels))
-                    .collect();
+                let mut chosen = self.destinations.subscribers(&draft.event_type);
+                chosen.retain(|destination| destination.carries(labels));
                 if chosen.is_empty() {
                     self.plan
                         .notes
@@ -176,6 +171,7 @@ impl<'a> Planner<'a> {
                 output: draft.output,
                 body,
                 request,
+                ordering_key: draft.ordering_key.clone(),
                 delay,
             });
         } else {
@@ -225,7 +221,7 @@ mod tests {
 
     fn planned(targets: Option<Vec<Target>>, destinations: &[Destination]) -> Result<Plan, Fault> {
         let output = RoutedOutput { draft: Draft::of(&event()), targets };
-        plan(&event(), vec![output], destinations, &CallLimits::default())
+        plan(&event(), vec![output], &destinations.to_vec().into(), &CallLimits::default())
     }
 
     fn names(plan: &Plan, destinations: &[Destination]) -> Vec<String> {
@@ -283,11 +279,26 @@ mod tests {
     }
 
     #[test]
+    fn promise_4_a_delivery_has_the_key_of_its_target_else_of_its_output() {
+        let mut draft = Draft::of(&event());
+        draft.ordering_key = Some("order-7".parse().expect("a key"));
+        let named = |name: &str| target(Recipients::Named(name.to_owned()));
+        let own = Target {
+            change: Patch { ordering_key: Some("customer-1".to_owned()), ..Patch::default() },
+            ..named("billing")
+        };
+        let output = RoutedOutput { draft, targets: Some(vec![named("crm"), own]) };
+        let plan = plan(&event(), vec![output], &three().into(), &CallLimits::default()).expect("a plan");
+        let keys: Vec<_> = plan.deliveries.iter().map(|d| d.ordering_key.as_ref().map(OrderingKey::as_str)).collect();
+        assert_eq!(keys, [Some("order-7"), Some("customer-1")]);
+    }
+
+    #[test]
     fn a_changed_body_is_kept_once_for_all_destinations() {
         let mut draft = Draft::of(&event());
         draft.body = Some(Bytes::from_static(b"[1]"));
         let output = RoutedOutput { draft, targets: None };
-        let plan = plan(&event(), vec![output], &three(), &CallLimits::default()).expect("a plan");
+        let plan = plan(&event(), vec![output], &three().into(), &CallLimits::default()).expect("a plan");
         assert_eq!(plan.bodies.len(), 1);
         assert!(plan.deliveries.iter().all(|d| d.body == BodyRef::New(0)));
     }

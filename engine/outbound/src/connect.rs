@@ -20,12 +20,16 @@ use weft_core::limits::CONNECT_MS;
 
 use crate::guard::{AddressGuard, Forbidden};
 
-/// After how long a connecting task ends even if no attempt waits for it any more: the pool goes on connecting in the
-/// background when another connection came free meanwhile, beyond the reach of the attempt's own limit.
+/// What the addresses of a name may take together, each an equal part: one that is dead leaves time for the others. An
+/// attempt's own limit is never longer.
 const CONNECTING_MAX: Duration = Duration::from_millis(CONNECT_MS.max);
 
-type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+
+/// Why there is no connection.
+pub(crate) type BoxError = Box<dyn std::error::Error + Send + Sync>;
+/// The bytes of a connection, encrypted or not.
+pub(crate) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
 
 /// Connects by TCP, and by TLS for `https`, to addresses that the guard lets through.
 #[derive(Clone, Debug)]
@@ -66,29 +70,18 @@ impl GuardedConnector {
             HttpsConnectorBuilder::new().with_tls_config(tls).https_or_http().enable_http1().wrap_connector(tcp);
         Self { guard, inner }
     }
-}
 
-impl Service<Uri> for GuardedConnector {
-    type Response = MaybeHttpsStream<TokioIo<TcpStream>>;
-    type Error = BoxError;
-    type Future = BoxFuture<Result<Self::Response, BoxError>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
-        self.inner.poll_ready(cx)
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
+    /// Connects to the host and port of `uri`, by its scheme.
+    ///
+    /// # Errors
+    /// What stood in the way; [`crate::failure`] knows which errors there can be.
+    pub(crate) async fn connect(&self, uri: Uri) -> Result<Stream, BoxError> {
         // The TCP connector dials literals without asking its resolver.
-        if let Some(Err(forbidden)) = literal(&uri).map(|address| self.guard.check(address)) {
-            return Box::pin(std::future::ready(Err(forbidden.into())));
+        if let Some(address) = literal(&uri) {
+            self.guard.check(address)?;
         }
-        let connecting = self.inner.call(uri);
-        Box::pin(async move {
-            match tokio::time::timeout(CONNECTING_MAX, connecting).await {
-                Ok(connected) => connected,
-                Err(_elapsed) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
-            }
-        })
+        // A clone that is ready: both connectors always are, and take calls through a unique reference.
+        self.inner.clone().call(uri).await
     }
 }
 

@@ -4,14 +4,16 @@
 //! [`AddressGuard`] stands in the connector, where every address is seen at the moment it is dialled. One file per kind of
 //! destination: `http.rs` is the first.
 //!
-//! HTTP goes through hyper-util's client under this crate's own connector, which the documentation of [`mod@http`] compares
+//! HTTP goes through hyper's connections under this crate's own connector and pool, which the documentation of [`mod@http`] compares
 //! with reqwest.
 
 mod cidr;
 mod connect;
+mod connection;
 mod failure;
 mod guard;
 pub mod http;
+mod pool;
 mod retry_after;
 mod target;
 

@@ -15,27 +15,34 @@ use tokio::task::JoinHandle;
 use weft_outbound::{Sender, SenderConfig};
 use weft_plugin_host::{HostConfig, PluginHost};
 use weft_store::work::PassKey;
-use weft_store::{Store, StoreOptions};
+use weft_store::{Store, StoreAt, StoreOptions};
 
 use crate::api::{self, ApiParts, Health, Phase};
 use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
-use crate::config::{Config, Limits, StoreUrl};
+use crate::config::{Config, Limits};
 use crate::declare::Declarer;
 use crate::pipelines;
 use crate::plugins::{ActiveVersions, PluginRegistry, PluginSettings, RegistryParts};
 use crate::secrets::{KeyHash, SealKey, operator_key, random_bytes};
 use crate::start_error::StartError;
 use crate::telemetry::Metrics;
-use crate::workers::claims::{Claims, ClaimsWake};
+use crate::workers::answers::AnswerRoom;
+use crate::workers::claims_wake::ClaimsWake;
+use crate::workers::delivery_claims::DeliveryClaims;
 use crate::workers::fan_out::FanOut;
-use crate::workers::intake::{HandOver, Intake, IntakeSettings, IntakeWorker, intake};
+use crate::workers::heartbeat::Heartbeat;
+use crate::workers::intake::{HandOver, Intake, IntakeParts};
 use crate::workers::lease::LeaseTerm;
+use crate::workers::lookout::Lookout;
 use crate::workers::outbox::{Outbox, OutboxLimits};
-use crate::workers::pass_queue::PassQueue;
+use crate::workers::pass_claims::PassClaims;
+use crate::workers::pass_queue::{PassLimits, PassQueue};
 use crate::workers::plugin_threads::{PassRunner, start_plugin_threads};
 use crate::workers::recorder::Recorder;
+use crate::workers::room::{Room, RoomLimits};
 use crate::workers::sending::{Sending, SendingParts};
+use crate::workers::survey::Survey;
 use crate::workers::upkeep::Upkeep;
 
 /// Workers of a kind that gather a batch while another commits; more would only make the batches smaller.
@@ -58,12 +65,13 @@ pub struct App {
     outbox: Outbox,
     threads: Vec<ThreadHandle<()>>,
     api: JoinHandle<()>,
-    intake: Vec<JoinHandle<()>>,
     fan_out: Vec<JoinHandle<()>>,
     sending: JoinHandle<()>,
     recorders: Vec<JoinHandle<()>>,
     // Nothing of theirs must be finished: they are dropped.
     attendants: Vec<JoinHandle<()>>,
+    // Dropped last: leases hold while something is under way.
+    heartbeat: JoinHandle<()>,
 }
 
 /// What the parts share.
@@ -89,7 +97,7 @@ impl App {
             tracing::warn!("{warning}");
         }
         make_data_folder(&config)?;
-        let store = open_store(&config, &clock).await?;
+        let store = open_store(&config, &secrets.store, &clock).await?;
         let seal = match &secrets.seal_key {
             Some(key) => key.clone(),
             None => SealKey::in_folder(&config.data, random_bytes)?,
@@ -116,10 +124,12 @@ impl App {
     /// Stops: takes nothing more in, lets what is under way finish, gives the rest back to the store.
     pub async fn stop(self) {
         let store = self.store.clone();
+        let heartbeat = self.heartbeat.abort_handle();
         let within = self.stop_within;
         if tokio::time::timeout(within, self.wind_down()).await.is_err() {
             tracing::warn!("the stop was cut short; what was under way is done again at the next start");
         }
+        heartbeat.abort();
         store.close().await;
     }
 
@@ -128,7 +138,6 @@ impl App {
         // Nobody listening is as good as everybody told.
         let _ = self.stop.send(true);
         ended(vec![self.api]).await;
-        ended(self.intake).await;
         for attendant in self.attendants {
             attendant.abort();
         }
@@ -179,19 +188,15 @@ impl Shared {
         let threads = start_plugin_threads(count, &self.hand_over.passes, &runner, &finished_passes)
             .map_err(StartError::Threads)?;
         drop(finished_passes);
-        let (intake, intake_worker) = self.intake();
+        let intake = self.intake();
         let fan_out = self.fan_out(passes);
         let recorder = self.recorder(attempts);
         let sending = self.sending(sender, made_attempts);
-        let claims = Claims {
-            store: self.store.clone(),
-            catalog: self.catalog.clone(),
-            hand_over: self.hand_over.clone(),
-            clock: self.clock.clone(),
-        };
-        let upkeep = Upkeep { store: self.store.clone(), clock: self.clock.clone(), retention: self.limits.retention };
+        let heartbeat = Heartbeat { store: self.store.clone(), clock: self.clock.clone() };
+        let mut attendants = self.attendants();
         let watching = crate::plugins::watch(registry.clone(), stopping.clone());
         let parts = self.api_parts(intake, registry);
+        attendants.push(tokio::spawn(watching));
         let api = tokio::spawn(api::serve(listener, api::router(parts), stopping, self.limits.api_requests));
         self.health.enter(Phase::Serving);
         Ok(App {
@@ -204,25 +209,43 @@ impl Shared {
             store: self.store,
             threads,
             api,
-            intake: committers(|| loop_intake(intake_worker.clone())),
             fan_out: committers(|| loop_fan_out(fan_out.clone())),
             sending: tokio::spawn(async move { sending.run().await }),
             recorders: committers(|| loop_recorder(recorder.clone())),
-            attendants: vec![
-                tokio::spawn(async move { claims.run().await }),
-                tokio::spawn(async move { upkeep.run().await }),
-                tokio::spawn(watching),
-            ],
+            attendants,
+            heartbeat: tokio::spawn(async move { heartbeat.run().await }),
         })
     }
 
-    fn intake(&self) -> (Intake, IntakeWorker) {
-        let settings = IntakeSettings {
+    /// Starts those who keep the others supplied and the store tidy.
+    fn attendants(&self) -> Vec<JoinHandle<()>> {
+        let (store, catalog, clock) = (|| self.store.clone(), || self.catalog.clone(), || self.clock.clone());
+        let (hand_over, outbox) = (|| self.hand_over.clone(), self.hand_over.outbox.clone());
+        let bytes = self.limits.bytes_in_memory;
+        let passes = PassClaims::new(store(), hand_over(), clock(), bytes);
+        let deliveries = DeliveryClaims::new(store(), catalog(), hand_over(), clock(), bytes);
+        let survey = Survey::new(store(), catalog(), hand_over(), clock());
+        let lookout = Lookout { outbox, store: store(), clock: clock() };
+        let (claims, retention) = (self.hand_over.claims.clone(), self.limits.retention);
+        let upkeep = Upkeep { store: store(), claims, clock: clock(), retention };
+        vec![
+            tokio::spawn(async move { passes.run().await }),
+            tokio::spawn(async move { deliveries.run().await }),
+            tokio::spawn(survey.run()),
+            tokio::spawn(async move { lookout.run().await }),
+            tokio::spawn(async move { upkeep.run().await }),
+        ]
+    }
+
+    fn intake(&self) -> Intake {
+        Intake::new(IntakeParts {
+            store: self.store.clone(),
+            catalog: self.catalog.clone(),
+            hand_over: self.hand_over.clone(),
             deliveries_at_once: self.limits.deliveries_at_once,
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
-        };
-        intake(self.store.clone(), self.catalog.clone(), self.hand_over.clone(), settings)
+        })
     }
 
     fn fan_out(&self, passes: mpsc::Receiver<crate::workers::plugin_threads::RunPass>) -> FanOut {
@@ -240,7 +263,7 @@ impl Shared {
             attempts: Arc::new(Mutex::new(attempts)),
             store: self.store.clone(),
             catalog: self.catalog.clone(),
-            claims: self.hand_over.claims.clone(),
+            hand_over: self.hand_over.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         }
@@ -252,8 +275,8 @@ impl Shared {
             catalog: self.catalog.clone(),
             sender,
             attempts,
+            answers: AnswerRoom::new(self.limits.bytes_in_memory),
             store: self.store.clone(),
-            claims: self.hand_over.claims.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         })
@@ -264,6 +287,7 @@ impl Shared {
             store: self.store.clone(),
             catalog: self.catalog.clone(),
             intake,
+            room: Room::new(RoomLimits { events: self.limits.ingest_events, bytes: self.limits.ingest_bytes }),
             plugins: registry,
             claims: self.hand_over.claims.clone(),
             clock: self.clock.clone(),
@@ -283,9 +307,8 @@ fn make_data_folder(config: &Config) -> Result<(), StartError> {
         .map_err(|source| StartError::DataFolder { path: config.data.clone(), source })
 }
 
-async fn open_store(config: &Config, clock: &Clock) -> Result<Store, StartError> {
-    let StoreUrl::Sqlite(path) = &config.store;
-    let options = StoreOptions { dedupe_for: config.limits.dedupe, ..StoreOptions::new(path, clock.now()) };
+async fn open_store(config: &Config, at: &StoreAt, clock: &Clock) -> Result<Store, StartError> {
+    let options = StoreOptions { dedupe_for: config.limits.dedupe, ..StoreOptions::new(at.clone(), clock.now()) };
     Ok(Store::open(&options).await?)
 }
 
@@ -295,11 +318,16 @@ fn share(store: Store, catalog: CurrentCatalog, clock: Clock, limits: &Limits) -
         waiting_per_destination: limits.deliveries_in_memory_per_destination,
         bytes: limits.bytes_in_memory,
         attempts: limits.attempts,
+        attempts_slow: limits.attempts_slow,
         attempts_per_destination: limits.attempts_per_destination,
     });
     let hand_over = HandOver {
         outbox,
-        passes: PassQueue::new(limits.passes_in_memory, plugin_threads(limits)),
+        passes: PassQueue::new(PassLimits {
+            waiting: limits.passes_in_memory,
+            bytes: limits.bytes_in_memory,
+            threads: plugin_threads(limits),
+        }),
         claims: ClaimsWake::default(),
         term: LeaseTerm { owner: store.start_number(), lasts: limits.lease },
     };
@@ -349,10 +377,6 @@ fn plugin_threads(limits: &Limits) -> usize {
 
 fn committers<F: Future<Output = ()> + Send + 'static>(worker: impl Fn() -> F) -> Vec<JoinHandle<()>> {
     (0..COMMITTERS).map(|_| tokio::spawn(worker())).collect()
-}
-
-async fn loop_intake(worker: IntakeWorker) {
-    while worker.tick().await {}
 }
 
 async fn loop_fan_out(worker: FanOut) {

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arc_swap::ArcSwap;
 use weft_core::destination::{Destination, DestinationKind, DestinationStatus};
+use weft_core::destinations::Destinations;
 use weft_core::id::{DestinationId, TenantId};
 use weft_core::name::Name;
 use weft_core::pipeline::Pipeline;
@@ -47,7 +48,7 @@ pub struct Tenant {
     /// The inbound headers that its steps name.
     pub headers: Vec<String>,
     /// Where its deliveries go.
-    pub destinations: Vec<Destination>,
+    pub destinations: Destinations,
 }
 
 /// Shows how much there is, not what: a catalog holds keys.
@@ -106,6 +107,11 @@ impl Catalog {
         self.tenant(place.tenant)?.destinations.get(place.index)
     }
 
+    /// Whether there is a destination of this id, and it is active.
+    pub fn is_active(&self, id: DestinationId) -> bool {
+        self.destination(id).is_some_and(Destination::is_active)
+    }
+
     /// The destination of this id, made ready for requests.
     pub fn target(&self, id: DestinationId) -> Option<&Arc<PreparedTarget>> {
         Some(&self.places.get(&id)?.target)
@@ -128,9 +134,8 @@ impl Catalog {
         let mut tenants = self.tenants.clone();
         if let Some(place) = self.places.get(&id)
             && let Some(tenant) = tenants.get_mut(&place.tenant)
-            && let Some(destination) = Arc::make_mut(tenant).destinations.get_mut(place.index)
         {
-            destination.status = status;
+            Arc::make_mut(tenant).destinations.set_status(place.index, status);
         }
         Self { tenants, names: self.names.clone(), places: self.places.clone(), keys: self.keys.clone() }
     }

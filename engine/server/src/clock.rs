@@ -67,6 +67,18 @@ impl Clock {
         }
     }
 
+    /// Lets others go first for a while. What is paced is the machine, not the course of events: while a manual clock stands, there is
+    /// nothing to wait for.
+    ///
+    /// # Cancel safety
+    /// Dropping the future has no effect.
+    pub async fn rest(&self, time: Duration) {
+        match self.source {
+            Source::System => tokio::time::sleep(time).await,
+            Source::Manual(_) => tokio::task::yield_now().await,
+        }
+    }
+
     /// A throw of the dice for the jitter of a wait.
     pub fn jitter(&self) -> Jitter {
         match self.source {
@@ -91,13 +103,13 @@ fn system_now() -> Timestamp {
     Timestamp::from_ms(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Measures how long something took, for traces and metrics; it decides nothing.
+/// Measures how long something took, for traces and metrics, and for the pace of what is done in the background.
 #[derive(Clone, Copy, Debug)]
 pub struct Stopwatch(Instant);
 
 impl Stopwatch {
     /// Starts now.
-    #[expect(clippy::disallowed_methods, reason = "a measured duration decides nothing")]
+    #[expect(clippy::disallowed_methods, reason = "a measured duration decides nothing but a pace")]
     pub fn start() -> Self {
         Self(Instant::now())
     }

@@ -4,9 +4,12 @@
 //! comes out is the catalog that the workers read.
 
 use std::collections::HashMap;
+use std::panic::resume_unwind;
 
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget};
+use weft_core::id::DestinationId;
 use weft_core::name::Name;
 use weft_core::sign::{InvalidSecret, SECRET_BYTES_GENERATED, SigningSecret};
 use weft_outbound::InvalidUrl;
@@ -22,6 +25,9 @@ use crate::secrets::{KeyHash, OpenError, SealKey, SealedFor, random_bytes};
 
 /// The name of the secret that Weft makes for a destination that names none.
 const GENERATED: &str = "signing";
+
+/// Destinations whose secrets are made or opened beside each other: more would wait for the store's readers all the same.
+const SECRETS_AT_ONCE: usize = 256;
 
 /// Why a configuration could not be brought into force.
 #[derive(Debug, thiserror::Error)]
@@ -124,14 +130,21 @@ impl Declarer<'_> {
         record: &TenantRecord,
         signing: &mut SigningSecrets,
     ) -> Result<Tenant, DeclareError> {
+        let known: HashMap<&Name, &DestinationRecord> = record.destinations.iter().map(|it| (&it.name, it)).collect();
         let mut destinations = Vec::with_capacity(declared.destinations.len());
-        for destination in &declared.destinations {
-            let Some(known) = record.destinations.iter().find(|known| known.name == destination.name) else { continue };
-            let secrets = match signing.remove(&(declared.name.clone(), destination.name.clone())) {
-                Some(secrets) => secrets,
-                None => vec![self.generated(&declared.name, known).await?],
-            };
-            destinations.push(ready(destination, known, secrets));
+        // Each secret that is made or opened is a look into the store; together they share its commits and its readers.
+        for part in declared.destinations.chunks(SECRETS_AT_ONCE) {
+            let part: Vec<_> = part.iter().filter_map(|it| Some((it, *known.get(&it.name)?))).collect();
+            let mut named: Vec<_> =
+                part.iter().map(|(it, _)| signing.remove(&(declared.name.clone(), it.name.clone()))).collect();
+            let nameless = part.iter().zip(&named).filter(|(_, named)| named.is_none()).map(|((_, known), _)| *known);
+            let mut generated = self.all_generated(&declared.name, nameless).await?;
+            for ((destination, known), named) in part.into_iter().zip(&mut named) {
+                let secrets = named.take().unwrap_or_else(|| {
+                    vec![generated.remove(&known.id).expect("one is made or opened for each that names none")]
+                });
+                destinations.push(ready(destination, known, secrets));
+            }
         }
         let mut headers: Vec<_> = declared.pipeline.steps.iter().flat_map(|step| step.headers.clone()).collect();
         headers.sort_unstable();
@@ -142,10 +155,40 @@ impl Declarer<'_> {
             type_pointer: declared.type_pointer.clone(),
             pipeline: declared.pipeline.clone(),
             headers,
-            destinations,
+            destinations: destinations.into(),
         })
     }
 
+    /// The secrets of all these destinations, each as [`Maker::generated`] has it.
+    async fn all_generated(
+        &self,
+        tenant: &Name,
+        destinations: impl Iterator<Item = &DestinationRecord>,
+    ) -> Result<HashMap<DestinationId, SigningSecret>, DeclareError> {
+        let mut making: JoinSet<Result<_, DeclareError>> = JoinSet::new();
+        for destination in destinations {
+            let maker = Maker { store: self.store.clone(), clock: self.clock.clone(), seal: self.seal.clone() };
+            let (tenant, destination) = (tenant.clone(), destination.clone());
+            making.spawn(async move { Ok((destination.id, maker.generated(&tenant, &destination).await?)) });
+        }
+        let mut generated = HashMap::new();
+        while let Some(made) = making.join_next().await {
+            // Nobody aborts them, so one that did not end has panicked.
+            let (destination, secret) = made.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
+            generated.insert(destination, secret);
+        }
+        Ok(generated)
+    }
+}
+
+/// What makes secrets and opens them.
+struct Maker {
+    store: Store,
+    clock: Clock,
+    seal: SealKey,
+}
+
+impl Maker {
     /// The secret that was made for a destination when it was first seen, or one that is made for it here.
     async fn generated(&self, tenant: &Name, destination: &DestinationRecord) -> Result<SigningSecret, DeclareError> {
         let owner = destination.id.to_string();

@@ -102,6 +102,7 @@ impl Source {
             tenant: tenant(),
             source: "api".to_owned(),
             external_id: None,
+            ordering_key: None,
             event_type: "order.created".parse().expect("a type"),
             content_type: "application/json".to_owned(),
             headers: Vec::new(),
@@ -122,6 +123,7 @@ impl Source {
             output: 0,
             body: BodyRef::Event,
             request: RequestParts::default(),
+            ordering_key: None,
             planned_at: NOW,
             due_at: NOW,
             ends_at: NOW.plus(Duration::from_hours(168)),
@@ -162,8 +164,10 @@ fn delivered(events: &[KeepEvent], lease: Lease) -> Vec<FinishedAttempt> {
         FirstWay::Routed(planned) => planned.as_slice(),
         FirstWay::Pass { .. } | FirstWay::NoDestination => &[],
     });
-    let attempt = |id: DeliveryId| FinishedAttempt {
-        delivery: id,
+    let attempt = |new: &NewDelivery| FinishedAttempt {
+        delivery: new.id,
+        destination: new.destination,
+        ordering_key: None,
         lease,
         attempt: Attempt {
             number: 1,
@@ -174,7 +178,7 @@ fn delivered(events: &[KeepEvent], lease: Lease) -> Vec<FinishedAttempt> {
         },
         next: NextStep::Delivered,
     };
-    deliveries.map(|delivery| attempt(delivery.id)).collect()
+    deliveries.map(attempt).collect()
 }
 
 /// The CPU time of this process, all threads. Unlike the rate, it hardly depends on what else the machine does.
@@ -308,6 +312,7 @@ async fn through_a_pass(folder: &Path, time: Duration) {
         let passes = ids.iter().map(|id| FinishedPass {
             key: PassKey { event: *id, replay: None },
             tenant: tenant(),
+            ordering_key: None,
             number: 1,
             lease,
             started_at: NOW,

@@ -161,6 +161,16 @@ pub enum Finding {
         /// The start that the lease names.
         owner: i64,
     },
+    /// Something with an ordering key could overtake what was accepted before it, or waits for nothing (promise 4).
+    #[error("{subject} is {state} under an ordering key, and {contradiction}")]
+    OutOfLane {
+        /// The event, replay or delivery.
+        subject: String,
+        /// Its state.
+        state: String,
+        /// What does not go with its place.
+        contradiction: &'static str,
+    },
     /// What was accepted or planned is neither there nor pruned (promise 2).
     #[error("ledger of {tenant}, day {day}: {counted} {noun} were counted, {found} are there and {pruned} were pruned")]
     Ledger {
@@ -181,7 +191,7 @@ pub enum Finding {
     #[error("body {row} belongs to no event and to no delivery")]
     OrphanBody {
         /// Its row.
-        row: i64,
+        row: String,
     },
     /// A row that cannot be read.
     #[error("{0}")]

@@ -26,6 +26,7 @@ impl Store {
     pub async fn declare(&self, declaration: Declaration, now: Timestamp) -> Result<Catalog, StoreError> {
         match self {
             Self::Sqlite(store) => store.declare(declaration, now).await,
+            Self::Postgres(store) => store.declare(declaration, now).await,
         }
     }
 
@@ -36,6 +37,7 @@ impl Store {
     pub async fn catalog(&self) -> Result<Catalog, StoreError> {
         match self {
             Self::Sqlite(store) => store.catalog().await,
+            Self::Postgres(store) => store.catalog().await,
         }
     }
 
@@ -53,6 +55,7 @@ impl Store {
     ) -> Result<Option<DestinationStatus>, StoreError> {
         match self {
             Self::Sqlite(store) => store.set_destination_status(id, status, now).await,
+            Self::Postgres(store) => store.set_destination_status(id, status, now).await,
         }
     }
 
@@ -69,6 +72,7 @@ impl Store {
     ) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.put_sealed(destination, name, sealed, now).await,
+            Self::Postgres(store) => store.put_sealed(destination, name, sealed, now).await,
         }
     }
 
@@ -79,6 +83,7 @@ impl Store {
     pub async fn sealed(&self, destination: DestinationId) -> Result<Vec<(Name, Bytes)>, StoreError> {
         match self {
             Self::Sqlite(store) => store.sealed(destination).await,
+            Self::Postgres(store) => store.sealed(destination).await,
         }
     }
 
@@ -89,6 +94,7 @@ impl Store {
     pub async fn plugin(&self, plugin: NewPlugin, now: Timestamp) -> Result<PluginRecord, StoreError> {
         match self {
             Self::Sqlite(store) => store.plugin(plugin, now).await,
+            Self::Postgres(store) => store.plugin(plugin, now).await,
         }
     }
 
@@ -99,6 +105,7 @@ impl Store {
     pub async fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
         match self {
             Self::Sqlite(store) => store.plugins().await,
+            Self::Postgres(store) => store.plugins().await,
         }
     }
 
@@ -109,6 +116,7 @@ impl Store {
     pub async fn versions(&self, plugin: PluginId) -> Result<Vec<VersionRecord>, StoreError> {
         match self {
             Self::Sqlite(store) => store.versions(plugin).await,
+            Self::Postgres(store) => store.versions(plugin).await,
         }
     }
 
@@ -119,6 +127,7 @@ impl Store {
     pub async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
         match self {
             Self::Sqlite(store) => store.component(digest).await,
+            Self::Postgres(store) => store.component(digest).await,
         }
     }
 
@@ -129,6 +138,7 @@ impl Store {
     pub async fn save_version(&self, version: NewVersion, now: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.save_version(version, now).await,
+            Self::Postgres(store) => store.save_version(version, now).await,
         }
     }
 
@@ -139,6 +149,7 @@ impl Store {
     pub async fn save_refusal(&self, refusal: NewRefusal, now: Timestamp) -> Result<(), StoreError> {
         match self {
             Self::Sqlite(store) => store.save_refusal(refusal, now).await,
+            Self::Postgres(store) => store.save_refusal(refusal, now).await,
         }
     }
 
@@ -149,6 +160,7 @@ impl Store {
     pub async fn activate(&self, activation: Activation, now: Timestamp) -> Result<Activated, StoreError> {
         match self {
             Self::Sqlite(store) => store.activate(activation, now).await,
+            Self::Postgres(store) => store.activate(activation, now).await,
         }
     }
 
@@ -159,6 +171,7 @@ impl Store {
     pub async fn rollback(&self, plugin: PluginId, now: Timestamp) -> Result<RolledBack, StoreError> {
         match self {
             Self::Sqlite(store) => store.rollback(plugin, now).await,
+            Self::Postgres(store) => store.rollback(plugin, now).await,
         }
     }
 
@@ -169,6 +182,7 @@ impl Store {
     pub async fn activations(&self, plugin: PluginId, limit: u32) -> Result<Vec<ActivationRecord>, StoreError> {
         match self {
             Self::Sqlite(store) => store.activations(plugin, limit).await,
+            Self::Postgres(store) => store.activations(plugin, limit).await,
         }
     }
 
@@ -179,6 +193,7 @@ impl Store {
     pub async fn plugin_files(&self) -> Result<Vec<PluginFileRecord>, StoreError> {
         match self {
             Self::Sqlite(store) => store.plugin_files().await,
+            Self::Postgres(store) => store.plugin_files().await,
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in the store, and when it is opened.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Why an operation of the store failed. Nothing of it was written.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -12,7 +13,7 @@ pub enum StoreError {
         doing: &'static str,
         /// What the database said; shared, because one failed commit fails everything that was in it.
         #[source]
-        source: std::sync::Arc<sqlx::Error>,
+        source: Arc<dyn std::error::Error + Send + Sync>,
     },
     /// A row holds what nothing of ours has written there.
     #[error("table {table}, column {column}, row {id}: {reason}")]
@@ -34,6 +35,9 @@ pub enum StoreError {
         /// Its id.
         id: String,
     },
+    /// As much waits for a commit as may.
+    #[error("too much waits for the disk")]
+    Busy,
     /// The store has been closed.
     #[error("the store is closed")]
     Closed,
@@ -73,14 +77,56 @@ pub enum OpenError {
         #[source]
         source: sqlx::Error,
     },
-    /// The migrations in the file and in this program do not agree.
-    #[error("could not bring the database {} to this program's layout", path.display())]
+    /// The migrations in the store and in this program do not agree.
+    #[error("could not bring the database {store} to this program's layout")]
     Migrate {
         /// Which database.
-        path: PathBuf,
+        store: String,
         /// What did not agree.
         #[source]
         source: sqlx::migrate::MigrateError,
+    },
+    /// Another store is being moved into it, and that was cut off.
+    #[error("{store} holds a part of another store: the same `weft store move` finishes what was begun")]
+    HalfMoved {
+        /// The store.
+        store: String,
+    },
+    /// The server could not be reached or asked.
+    #[error("could not {doing} the Postgres server {server}")]
+    Server {
+        /// What was being done.
+        doing: &'static str,
+        /// Which server and database.
+        server: String,
+        /// What it said.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// The server cannot keep what the promises need.
+    #[error("the Postgres server {server} cannot be used: {reason}")]
+    Unfit {
+        /// Which server and database.
+        server: String,
+        /// Why, and the way out.
+        reason: String,
+    },
+    /// Another engine uses this one's name.
+    #[error(
+        "another engine named {node} is connected to {server}: stop that one first, or give this one another `node`"
+    )]
+    NodeTaken {
+        /// Which server and database.
+        server: String,
+        /// The name.
+        node: weft_core::name::Name,
+    },
+    /// The system gives no thread.
+    #[error("could not start the writer's thread")]
+    Thread {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
     },
     /// The database did not take a setting on which a promise rests.
     #[error("the database {} answers {found:?} for {setting}, and {wanted:?} is needed", path.display())]
@@ -94,4 +140,14 @@ pub enum OpenError {
         /// What it is.
         found: String,
     },
+}
+
+/// Makes a [`StoreError`] of what the database said.
+pub(crate) fn unavailable(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Copy {
+    move |source| {
+        if matches!(source, sqlx::Error::PoolClosed) {
+            return StoreError::Closed;
+        }
+        StoreError::Unavailable { doing, source: Arc::new(source) }
+    }
 }

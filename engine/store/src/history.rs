@@ -21,6 +21,8 @@ pub struct EventRecord {
     pub source: String,
     /// The sender's own id.
     pub external_id: Option<String>,
+    /// The key that orders it.
+    pub ordering_key: Option<String>,
     /// What happened.
     pub event_type: EventType,
     /// As the sender gave it.
@@ -33,6 +35,8 @@ pub struct EventRecord {
     pub received_at: Timestamp,
     /// Where it stands.
     pub state: EventState,
+    /// Whether it waits behind others of its ordering key.
+    pub behind: bool,
     /// Every pass, of the event and of its replays, oldest first.
     pub passes: Vec<PassRecord>,
     /// Every replay of the event or of one of its deliveries, oldest first.
@@ -138,6 +142,8 @@ pub struct ReplayRecord {
     pub created_at: Timestamp,
     /// Where it stands.
     pub state: EventState,
+    /// Whether it waits behind others of its event's ordering key.
+    pub behind: bool,
 }
 
 /// One delivery with its attempts.
@@ -157,6 +163,8 @@ pub struct DeliveryRecord {
     pub destination_name: Name,
     /// What differs from the plain event.
     pub request: RequestParts,
+    /// The key that orders it at its destination.
+    pub ordering_key: Option<String>,
     /// Length of the body.
     pub body_bytes: u64,
     /// When it was planned.
@@ -165,6 +173,8 @@ pub struct DeliveryRecord {
     pub ends_at: Timestamp,
     /// Where it stands.
     pub state: DeliveryState,
+    /// Whether it waits behind others of its ordering key.
+    pub behind: bool,
     /// Every attempt, first to last.
     pub attempts: Vec<Attempt>,
 }

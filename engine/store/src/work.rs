@@ -8,6 +8,7 @@ use weft_core::decide::NextStep;
 use weft_core::delivery::RequestParts;
 use weft_core::event::{Event, NewEvent};
 use weft_core::id::{DeliveryId, DestinationId, EventId, ReplayId, TenantId};
+use weft_core::ordering_key::OrderingKey;
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
 use weft_core::trace::PassTrace;
@@ -48,14 +49,26 @@ pub enum FirstWay {
 }
 
 /// What the store answers to an event.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Ingested {
     /// It is stored.
     New,
+    /// It is stored, and waits behind others of its ordering key, or some of its deliveries do: whatever lease was asked for, none of
+    /// that is leased.
+    Behind(Behind),
     /// The same event was stored before, under this id.
     Duplicate(EventId),
     /// Another body was stored before under the same key, as this event.
     Conflict(EventId),
+}
+
+/// What of an event waits behind others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Behind {
+    /// Its pass, whichever way it was to go: events of its key wait for theirs. Nothing is planned.
+    Pass,
+    /// These of its deliveries.
+    Deliveries(Vec<DeliveryId>),
 }
 
 /// A delivery to store.
@@ -71,6 +84,8 @@ pub struct NewDelivery {
     pub body: BodyRef,
     /// What differs from the plain event.
     pub request: RequestParts,
+    /// The key that orders it at its destination, if any.
+    pub ordering_key: Option<OrderingKey>,
     /// When it was planned.
     pub planned_at: Timestamp,
     /// When it is due.
@@ -110,6 +125,8 @@ pub struct FinishedPass {
     pub key: PassKey,
     /// Whose event it is.
     pub tenant: TenantId,
+    /// The event's ordering key, if any: what follows under it is opened when this ends.
+    pub ordering_key: Option<OrderingKey>,
     /// 1 for the first pass of this event or replay.
     pub number: u32,
     /// The right under which it ran.
@@ -156,12 +173,33 @@ pub enum PassEnd {
 }
 
 /// Whether a change of state took place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Finished {
     /// It is stored.
     Done,
+    /// It is stored, and there is news of ordering keys.
+    DoneInLane(LaneNews),
     /// The row is no longer ours: somebody else works on it or has ended it. Nothing was written.
     LeaseLost,
+}
+
+impl Finished {
+    /// Whether it is stored.
+    pub const fn is_done(&self) -> bool {
+        match self {
+            Self::Done | Self::DoneInLane(_) => true,
+            Self::LeaseLost => false,
+        }
+    }
+}
+
+/// What a change of state has done to what waits under ordering keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LaneNews {
+    /// When the next under its key is due, which was behind it and is free: the tenant's next pass, or the destination's next delivery.
+    pub opened: Option<Timestamp>,
+    /// The deliveries that wait behind others at their destination: whatever lease was asked for, they are not leased.
+    pub behind: Vec<DeliveryId>,
 }
 
 /// A delivery to send.
@@ -183,6 +221,8 @@ pub struct DeliveryWork {
     pub content_type: String,
     /// What differs from the plain event.
     pub request: RequestParts,
+    /// The key that orders it at its destination, if any.
+    pub ordering_key: Option<OrderingKey>,
     /// The exact bytes to send.
     pub body: Bytes,
     /// The number of the next attempt, 1 for the first.
@@ -198,6 +238,10 @@ pub struct DeliveryWork {
 pub struct FinishedAttempt {
     /// Which delivery.
     pub delivery: DeliveryId,
+    /// Where it was made.
+    pub destination: DestinationId,
+    /// The delivery's ordering key, if any: what follows under it is opened when this ends.
+    pub ordering_key: Option<OrderingKey>,
     /// The right under which it was made.
     pub lease: Lease,
     /// What happened.
@@ -222,4 +266,17 @@ pub struct Waiting {
     pub destination: DestinationId,
     /// When the first of them is due.
     pub due_at: Timestamp,
+}
+
+/// A place in the walk over the destinations that have deliveries waiting.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitingCursor(pub(crate) i64);
+
+/// Some of the destinations that have deliveries waiting.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WaitingPage {
+    /// Each with its first due time. One may stand on two pages, with two times.
+    pub waiting: Vec<Waiting>,
+    /// Behind what the next page begins; nothing after the last.
+    pub next: Option<WaitingCursor>,
 }

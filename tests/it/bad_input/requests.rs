@@ -100,7 +100,9 @@ async fn a_header_that_breaks_its_rule_is_named() {
         ("idempotency-key", "", "invalid-header"),
         ("idempotency-key", &*long, "invalid-header"),
         ("weft-event-id", &*long, "invalid-header"),
-        ("weft-ordering-key", "a", "unsupported"),
+        ("weft-ordering-key", "", "invalid-header"),
+        ("weft-ordering-key", &*long, "invalid-header"),
+        ("weft-ordering-key", "a\tb", "invalid-header"),
         ("weft-tenant", "Not A Name", "invalid-header"),
     ];
     for (name, value, word) in cases {

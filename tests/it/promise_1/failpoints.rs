@@ -7,7 +7,7 @@ use rustix::process::Signal;
 use weft_store::FAILPOINTS;
 use weft_tests::{Destination, Engine, Launch, Receiver, Site, Step, Tenant, audit};
 
-use super::ledger::{Ledger, drain, lines, whole};
+use crate::ledger::{Ledger, drain, lines, whole};
 
 /// How often a point is passed before the engine dies there: at once, and in the middle of the work.
 const PASSED_BEFORE: [u32; 2] = [0, 3];

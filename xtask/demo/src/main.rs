@@ -30,6 +30,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use weft_private_postgres::{Durability, Options as PostgresOptions, PrivatePostgres};
 
 use stage::Stage;
 
@@ -55,17 +56,37 @@ struct Options {
     /// Stops when everything is checked
     #[arg(long)]
     once: bool,
+    /// Keeps everything in a private Postgres
+    #[arg(long)]
+    on_postgres: bool,
 }
+
+/// The database of the demo in its private Postgres.
+const DATABASE: &str = "weft";
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let Options { root, weft, components, events, seed, once } = Options::parse();
-    let stage = Stage { root, weft, components };
-    match story::play(&stage, events as usize, seed, once).await {
+    match play(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
+}
+
+async fn play(options: Options) -> anyhow::Result<()> {
+    let Options { root, weft, components, events, seed, once, on_postgres } = options;
+    // It lives until the engine has stopped.
+    let postgres = if on_postgres { Some(postgres()?) } else { None };
+    let store = postgres.as_ref().map(|server| server.url(DATABASE));
+    let stage = Stage { root, weft, components, store };
+    story::play(&stage, events as usize, seed, once).await
+}
+
+/// A server that is as durable as one in production, with an empty database.
+fn postgres() -> anyhow::Result<PrivatePostgres> {
+    let server = PrivatePostgres::start(&PostgresOptions::new(Durability::Full))?;
+    server.create_database(DATABASE)?;
+    Ok(server)
 }

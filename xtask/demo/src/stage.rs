@@ -23,10 +23,20 @@ pub(crate) struct Stage {
     pub(crate) weft: PathBuf,
     /// Where the built components lie.
     pub(crate) components: PathBuf,
+    /// The URL of the store, if it is not the one that the quickstart's configuration means.
+    pub(crate) store: Option<String>,
 }
 
+/// How the quickstart's configuration, two folders below the root, names the folder of the demo.
+const FOLDER_FROM_CONFIG: &str = "../../.weft-demo/";
+
 impl Stage {
+    /// What the engine is started on: the quickstart's configuration, or a copy that names another store.
     pub(crate) fn config(&self) -> PathBuf {
+        if self.store.is_some() { self.folder().join("weft.toml") } else { self.quickstart() }
+    }
+
+    fn quickstart(&self) -> PathBuf {
         self.root.join("examples/quickstart/weft.toml")
     }
 
@@ -61,7 +71,18 @@ impl Stage {
         }
         let plugins = self.plugins();
         fs::create_dir_all(&plugins).with_context(|| format!("could not make {}", plugins.display()))?;
-        PLUGINS.into_iter().try_for_each(|plugin| self.put(plugin, plugin).map(drop))
+        PLUGINS.into_iter().try_for_each(|plugin| self.put(plugin, plugin).map(drop))?;
+        self.store.as_ref().map_or(Ok(()), |store| self.copy_config(store))
+    }
+
+    /// Writes the quickstart's configuration into the folder, with `store`.
+    fn copy_config(&self, store: &str) -> Result<()> {
+        let (quickstart, copy) = (self.quickstart(), self.config());
+        let text =
+            fs::read_to_string(&quickstart).with_context(|| format!("could not read {}", quickstart.display()))?;
+        // Its paths count from where it lies.
+        let text = format!("store = \"{store}\"\n{}", text.replace(FOLDER_FROM_CONFIG, ""));
+        fs::write(&copy, text).with_context(|| format!("could not write {}", copy.display()))
     }
 
     /// Replaces a plugin's component by its second version; returns the digest of that.
@@ -124,7 +145,7 @@ mod tests {
         for component in PLUGINS.into_iter().chain([REPLACEMENT]) {
             fs::write(components.join(format!("{component}.wasm")), component).expect("written");
         }
-        Stage { root: root.to_owned(), weft: PathBuf::new(), components }
+        Stage { root: root.to_owned(), weft: PathBuf::new(), components, store: None }
     }
 
     #[test]
@@ -137,6 +158,19 @@ mod tests {
         assert!(!stage.folder().join("old.db").exists());
         let plugins: Vec<_> = fs::read_dir(stage.plugins()).expect("listed").collect();
         assert_eq!(plugins.len(), PLUGINS.len());
+    }
+
+    #[test]
+    fn with_another_store_the_configuration_is_copied_with_the_same_folders() {
+        let root = tempfile::tempdir().expect("a folder");
+        let stage = Stage { store: Some("postgres://me@here/weft".to_owned()), ..stage(root.path()) };
+        fs::create_dir_all(root.path().join("examples/quickstart")).expect("a folder");
+        let original = "listen = \"here\"\ndata = \"../../.weft-demo/data\"\n";
+        fs::write(stage.quickstart(), original).expect("written");
+        stage.set().expect("set");
+        let copy = fs::read_to_string(stage.config()).expect("there");
+        assert_eq!(copy, "store = \"postgres://me@here/weft\"\nlisten = \"here\"\ndata = \"data\"\n");
+        assert_eq!(stage.config().parent(), Some(&*stage.folder()));
     }
 
     #[test]

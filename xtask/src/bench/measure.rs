@@ -5,9 +5,10 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 
+use super::contender::{Ground, Running};
 use super::machine;
-use super::programs::{Programs, Server};
-use super::scenario::{Contender, Scenario};
+use super::programs::Server;
+use super::scenario::{Contender, Receivers, Scenario};
 use crate::command;
 
 /// 2000: caches are warm, connections are open, the engine's threads have met their work.
@@ -16,17 +17,15 @@ const WARM_UP_EVENTS: u32 = 2_000;
 /// A tenth of the CPU time there was: with more, others have measured themselves.
 const OTHERS_SHARE_MAX: f64 = 0.1;
 
-/// The load generator's reports on both contenders, run one after the other.
+/// The reports on both contenders, run one after the other.
 pub(super) struct Pair {
     pub(super) baseline: Value,
     pub(super) measured: Value,
 }
 
 impl Pair {
-    pub(super) fn measure(programs: &Programs, sink: &Server, scenario: &Scenario, quick: bool) -> Result<Self> {
-        let run = |contender: Contender| {
-            measure(programs, sink, scenario, contender, quick).with_context(|| contender.name().to_owned())
-        };
+    pub(super) fn measure(ground: &Ground<'_>, sink: &Server, scenario: &Scenario) -> Result<Self> {
+        let run = |contender: Contender| measure(ground, sink, scenario, contender).with_context(|| contender.name());
         Ok(Self { baseline: run(scenario.baseline)?, measured: run(scenario.measured)? })
     }
 
@@ -39,28 +38,39 @@ impl Pair {
     }
 }
 
-fn measure(
-    programs: &Programs,
-    sink: &Server,
-    scenario: &Scenario,
-    contender: Contender,
-    quick: bool,
-) -> Result<Value> {
-    let running = contender.start(programs, sink.address, scenario.destinations)?;
+fn measure(ground: &Ground<'_>, sink: &Server, scenario: &Scenario, contender: Contender) -> Result<Value> {
+    let running = contender.start(ground)?;
+    let receivers = contender.receivers().at(ground.scale);
     let load = |arguments: &[String]| {
-        let mut loadgen = Command::new(&programs.loadgen);
-        loadgen.args(["--target", &running.server.address.to_string(), "--path", &running.path]);
-        loadgen.args(running.headers.iter().flat_map(|header| ["--header", header]));
-        loadgen.args(["--process", &format!("product={}", running.server.pid())]);
-        loadgen.args(["--process", &format!("sink={}", sink.pid())]);
-        if scenario.destinations > 0 {
-            loadgen.args(["--sink", &sink.address.to_string(), "--fan-out", &scenario.destinations.to_string()]);
-        }
+        let mut loadgen = Command::new(&ground.programs.loadgen);
+        address(&mut loadgen, &running, sink, receivers);
         let report = command::read(loadgen.args(arguments))?;
         whole(serde_json::from_str(&report).context("the load generator told no JSON")?)
     };
     load(&["--connections".into(), "16".into(), "--count".into(), WARM_UP_EVENTS.to_string()]).context("warm-up")?;
-    load(&scenario.load.arguments(quick))
+    let mut report = load(&scenario.load.arguments(ground.scale))?;
+    report["start_s"] = running.start_s.into();
+    report["store_mib"] = running.store_mib().into();
+    Ok(report)
+}
+
+/// Tells the load generator where events go, what arrives where, and whose CPU time and memory count.
+fn address(loadgen: &mut Command, running: &Running, sink: &Server, receivers: Receivers) {
+    loadgen.args(["--target", &running.address.to_string(), "--path", &running.path]);
+    loadgen.args(running.headers.iter().flat_map(|header| ["--header", header]));
+    loadgen.args(running.envelope.iter().flat_map(|envelope| ["--envelope", envelope]));
+    for (name, pid) in running.processes.iter().chain([&("sink".to_owned(), sink.pid())]) {
+        loadgen.args(["--process", &format!("{name}={pid}")]);
+    }
+    if receivers.measured() > 0 {
+        loadgen.args(["--sink", &sink.address.to_string(), "--fan-out", &receivers.measured().to_string()]);
+    }
+    match receivers {
+        Receivers::ByType { count, unmeasured, .. } => {
+            loadgen.args(["--types", &count.to_string(), "--uncounted-types", &unmeasured.to_string()]);
+        }
+        Receivers::All(_) | Receivers::AllAndOne(..) => {}
+    }
 }
 
 /// Lets a report through if nothing failed, everything arrived, and nothing twice: a rate of anything else means nothing.

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use tempfile::TempDir;
 
 use crate::command;
 use crate::project::{BENCH_WORKSPACE, Project};
@@ -15,27 +16,39 @@ use crate::stopwatch::Stopwatch;
 /// 30 s: starting takes a second; then something is wrong.
 const START_MAX: Duration = Duration::from_secs(30);
 
+/// 5 ms: how exactly the time of a start is known.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// The profile of the engine that is shipped, and the folder of what is built with it.
+const SHIPPED: &str = "dist";
+
 /// Where the built programs lie.
 pub(super) struct Programs {
     pub(super) weft: PathBuf,
     pub(super) floor: PathBuf,
     pub(super) loadgen: PathBuf,
+    pub(super) seed: PathBuf,
+    pub(super) prepare: PathBuf,
     sink: PathBuf,
     pub(super) components: PathBuf,
     /// Stores of the runs, on the disk that holds the repository: a file system in memory would measure nothing.
-    pub(super) folder: PathBuf,
+    folder: PathBuf,
 }
 
 /// A program that serves, until it is dropped.
 pub(super) struct Server {
     child: Child,
     pub(super) address: SocketAddr,
+    /// From its start until it answered at its address, in seconds.
+    pub(super) start_s: f64,
 }
 
 impl Programs {
-    /// Builds the engine, the floor and the tools with their release profiles.
+    /// Builds the engine as it is shipped, and the floor and the tools the same way.
     pub(super) fn build(project: &Project) -> Result<Self> {
-        command::run(project.cargo().args(["build", "--locked", "--release", "--package", "weft-cli"]))?;
+        // In one go, so that what both need is compiled once.
+        let wanted = ["--package", "weft-cli", "--bin", "weft", "--package", "weft-store", "--example", "seed"];
+        command::run(project.cargo().args(["build", "--locked", "--profile", SHIPPED]).args(wanted))?;
         let target = project.path("target/bench");
         let mut tools = project.cargo_in(BENCH_WORKSPACE);
         tools.args(["build", "--locked", "--release", "--workspace", "--target-dir"]).arg(&target);
@@ -44,13 +57,25 @@ impl Programs {
         let folder = target.join("runs");
         std::fs::create_dir_all(&folder).with_context(|| format!("could not create {}", folder.display()))?;
         Ok(Self {
-            weft: project.target().join("release/weft"),
+            weft: project.target().join(SHIPPED).join("weft"),
             floor: tool("floor"),
             loadgen: tool("loadgen"),
+            seed: project.target().join(SHIPPED).join("examples/seed"),
+            prepare: tool("prepare"),
             sink: tool("sink"),
             components: project.components(),
             folder,
         })
+    }
+
+    /// A folder for a store, on the disk that is measured; it is removed when dropped.
+    pub(super) fn fresh_folder(&self) -> Result<TempDir> {
+        tempfile::tempdir_in(&self.folder).context("no folder for the store")
+    }
+
+    /// Where the stores of the runs lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn sink(&self) -> Result<Server> {
@@ -72,8 +97,8 @@ impl Server {
         prepare(&mut command, address)?;
         command.stdin(Stdio::null()).stdout(Stdio::null());
         let child = command.spawn().with_context(|| format!("could not start {}", program.display()))?;
-        let mut server = Self { child, address };
         let watch = Stopwatch::start();
+        let mut server = Self { child, address, start_s: 0.0 };
         while TcpStream::connect(address).is_err() {
             if let Some(status) = server.child.try_wait()? {
                 bail!("{} ended at its start with {status}", program.display());
@@ -81,8 +106,9 @@ impl Server {
             if watch.elapsed() > START_MAX {
                 bail!("{} does not listen on {address}", program.display());
             }
-            thread::sleep(Duration::from_millis(20));
+            thread::sleep(LOOK_EVERY);
         }
+        server.start_s = watch.elapsed().as_secs_f64();
         Ok(server)
     }
 

@@ -1,15 +1,17 @@
 //! Summing up pairs: medians with their spread, the median of the ratios, and the file that keeps it all.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::comparison::Comparison;
 use super::machine;
 use super::measure::Pair;
-use super::scenario::{Metric, Reach, Scenario};
+use super::scenario::{Metric, Reach, Scale};
 use crate::project::Project;
 use crate::stopwatch;
 
@@ -22,15 +24,19 @@ pub(super) struct Line {
     measured: Spread,
     /// Measured by baseline, pair by pair.
     ratio: Spread,
-    /// Whether the ratio is what it must be; absent if nothing is asked of it.
+    /// What is asked, if anything: `at_least` or `at_most` of the ratio, `under` of what was measured.
+    #[serde(flatten)]
+    asked: BTreeMap<&'static str, f64>,
+    /// Whether it is so.
     met: Option<bool>,
 }
 
-#[derive(Debug, Serialize, PartialEq, Clone, Copy)]
-struct Spread {
-    median: f64,
-    min: f64,
-    max: f64,
+/// A number of all pairs.
+#[derive(Debug, Serialize, Deserialize, PartialEq, Clone, Copy)]
+pub(super) struct Spread {
+    pub(super) median: f64,
+    pub(super) min: f64,
+    pub(super) max: f64,
 }
 
 impl Spread {
@@ -48,8 +54,8 @@ impl Spread {
 ///
 /// # Errors
 /// When a report lacks a number.
-pub(super) fn summary(scenario: &Scenario, pairs: &[Pair]) -> Result<Vec<Line>> {
-    scenario.metrics.iter().map(|metric| line(metric, pairs)).collect()
+pub(super) fn summary(comparison: &Comparison, pairs: &[Pair]) -> Result<Vec<Line>> {
+    comparison.metrics.iter().map(|metric| line(metric, pairs)).collect()
 }
 
 fn line(metric: &Metric, pairs: &[Pair]) -> Result<Line> {
@@ -61,25 +67,29 @@ fn line(metric: &Metric, pairs: &[Pair]) -> Result<Line> {
     let measured: Vec<f64> = pairs.iter().map(|pair| number(&pair.measured)).collect::<Result<_>>()?;
     let ratios = measured.iter().zip(&baseline).map(|(measured, baseline)| measured / baseline);
     let ratio = Spread::of(ratios.collect());
+    let measured = Spread::of(measured);
     Ok(Line {
         metric: metric.name,
         unit: metric.unit,
         baseline: Spread::of(baseline),
-        measured: Spread::of(measured),
+        measured,
         ratio,
-        met: metric.reach.is_met(ratio.median),
+        asked: metric.reach.asked().into_iter().collect(),
+        met: metric.reach.is_met(ratio.median, measured.median),
     })
 }
 
-pub(super) fn print(scenario: &Scenario, summary: &[Line]) {
-    let (baseline, measured) = (scenario.baseline.name(), scenario.measured.name());
+pub(super) fn print(comparison: &Comparison, summary: &[Line]) {
+    let Comparison { baseline, measured, .. } = comparison;
     println!("  median (least to most): {baseline}, {measured}, and {measured} / {baseline}");
-    for (metric, line) in scenario.metrics.iter().zip(summary) {
+    for (metric, line) in comparison.metrics.iter().zip(summary) {
         let bound = match (metric.reach, line.met) {
             (Reach::AtLeast(bound), Some(true)) => format!(", at least {bound} as asked"),
             (Reach::AtMost(bound), Some(true)) => format!(", at most {bound} as asked"),
+            (Reach::Under(bound), Some(true)) => format!(", under {bound} {} as asked", line.unit),
             (Reach::AtLeast(bound), _) => format!(", NOT at least {bound}"),
             (Reach::AtMost(bound), _) => format!(", NOT at most {bound}"),
+            (Reach::Under(bound), _) => format!(", NOT under {bound} {}", line.unit),
             (Reach::Told, _) => String::new(),
         };
         let Line { metric, unit, baseline, measured, ratio, .. } = line;
@@ -105,23 +115,33 @@ fn shown(Spread { median, min, max }: &Spread) -> String {
 }
 
 /// Writes `benches/results/<date>-<scenario>.json`, replacing an earlier one of the same day.
-pub(super) fn write(project: &Project, scenario: &Scenario, pairs: &[Pair], summary: &[Line]) -> Result<PathBuf> {
+///
+/// # Errors
+/// When the file cannot be written.
+pub(super) fn write(
+    project: &Project,
+    comparison: &Comparison,
+    scale: Scale,
+    pairs: &[Pair],
+    summary: &[Line],
+) -> Result<PathBuf> {
     let date = stopwatch::today();
     let pairs: Vec<Value> = pairs
         .iter()
         .map(|pair| json!({"noisy": pair.is_noisy(), "baseline": pair.baseline, "measured": pair.measured}))
         .collect();
     let result = json!({
-        "scenario": scenario.name,
-        "about": scenario.about,
+        "scenario": comparison.name,
+        "about": comparison.scenario.about,
         "date": date,
         "machine": machine::facts(project),
-        "baseline": scenario.baseline.name(),
-        "measured": scenario.measured.name(),
+        "full_store": {"events": scale.stored, "deliveries_waiting": scale.waiting},
+        "baseline": comparison.baseline,
+        "measured": comparison.measured,
         "summary": summary,
         "pairs": pairs,
     });
-    let file = project.path("benches/results").join(format!("{date}-{}.json", scenario.name));
+    let file = project.path("benches/results").join(format!("{date}-{}.json", comparison.name));
     fs::create_dir_all(project.path("benches/results"))?;
     fs::write(&file, format!("{result:#}\n")).with_context(|| format!("could not write {}", file.display()))?;
     Ok(file)

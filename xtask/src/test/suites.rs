@@ -1,15 +1,18 @@
 //! The suites of tests: who builds what for them, and what each needs.
 //!
-//! Tests that need more than a compiler are marked `#[ignore = "…"]` in `tests/it`, so that a plain `cargo test` passes on
-//! every machine; the suite that brings what they need selects them by the name of their module.
+//! Tests that need an engine of their own are marked `#[ignore = "…"]` in `tests/it`; the suite that brings it selects them by
+//! the name of their module. Tests that need Postgres have `on_postgres` in their path, in whichever package they are: the
+//! suite `postgres` runs them on one server, and every other suite passes them over where there is none.
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use weft_private_postgres::SERVER_VARIABLE;
 
 use super::tally::Selection;
+use super::tool::Sought;
 use super::{Ending, Run};
 use crate::project::{PLUGINS, Project};
 use crate::{apt, command};
@@ -25,6 +28,12 @@ const FAILPOINTS: Suite = Suite { module: "failpoints::" };
 
 /// What the kernel sees: a finished sync between each request and its 2xx.
 const SYSTEM_CALLS: Suite = Suite { module: "system_calls::" };
+
+/// What happens on a disk that is full, or can only be read.
+const MOUNTS: Suite = Suite { module: "mounts::" };
+
+/// What tests that need Postgres have in their path.
+const ON_POSTGRES: &str = "on_postgres";
 
 /// Native tests of the plugins and of the SDK.
 pub(super) fn plugins(run: &mut Run<'_>) -> Result<Ending> {
@@ -49,11 +58,28 @@ pub(super) fn binaries(run: &mut Run<'_>) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
-/// Unit tests, documentation tests and the integration binary of the main workspace.
+/// Unit tests, documentation tests and the integration binary of the main workspace, as far as they need no server.
 pub(super) fn workspace(run: &mut Run<'_>) -> Result<Ending> {
     let mut cargo = workspace_tests(run.project);
-    cargo.arg("--no-fail-fast");
+    cargo.args(["--no-fail-fast", "--", "--skip", ON_POSTGRES]);
     test(run, cargo, Selection::Ordinary)?;
+    Ok(Ending::Passed)
+}
+
+/// The tests of every package that need Postgres, on one server.
+pub(super) fn postgres(run: &mut Run<'_>) -> Result<Ending> {
+    let server = match run.postgres.seek(run.install)? {
+        Sought::Found(server) => server,
+        Sought::Missing(ending) => return Ok(ending),
+    };
+    let before = run.tally.passed;
+    let mut cargo = workspace_tests(run.project);
+    cargo.env(SERVER_VARIABLE, server);
+    cargo.args(["--no-fail-fast", "--lib", "--bins", "--tests", "--", ON_POSTGRES]);
+    test(run, cargo, Selection::Ordinary)?;
+    if run.tally.passed == before {
+        bail!("no test has `{ON_POSTGRES}` in its path");
+    }
     Ok(Ending::Passed)
 }
 
@@ -72,11 +98,28 @@ pub(super) fn system_calls(run: &mut Run<'_>) -> Result<Ending> {
     ignored_tests(run, &SYSTEM_CALLS)
 }
 
+pub(super) fn mounts(run: &mut Run<'_>) -> Result<Ending> {
+    let folder = tempfile::tempdir().context("no folder to try a mount on")?;
+    let mounts = |command: &mut Command| command::read(command.arg(folder.path())).is_ok();
+    if !mounts(Command::new("mount").args(["-t", "tmpfs", "-o", "size=1m", "weft-tests"])) {
+        return Ok(Ending::Skipped("a tmpfs cannot be mounted here: it takes root with CAP_SYS_ADMIN"));
+    }
+    if !mounts(&mut Command::new("umount")) {
+        bail!("what was mounted at {} to see whether it can be does not go away", folder.path().display());
+    }
+    ignored_tests(run, &MOUNTS)
+}
+
 /// Runs the ignored tests of one module of `tests/it`; a module without any is an error, or a rename would go unseen.
 fn ignored_tests(run: &mut Run<'_>, suite: &Suite) -> Result<Ending> {
     let before = run.tally.passed;
     let mut cargo = workspace_tests(run.project);
     cargo.args(["--test", "it", "--", "--ignored", suite.module]);
+    // Where there is none, its own suite has said so.
+    match run.postgres.seek(run.install)? {
+        Sought::Found(server) => cargo.env(SERVER_VARIABLE, server),
+        Sought::Missing(_) => cargo.args(["--skip", ON_POSTGRES]),
+    };
     test(run, cargo, Selection::Ignored)?;
     if run.tally.passed == before {
         bail!("tests/it has no ignored test in `{}`", suite.module);

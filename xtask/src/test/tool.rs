@@ -13,9 +13,9 @@ pub(super) struct CargoTool {
     pub(super) version: &'static str,
 }
 
-/// A tool to be run, or the ending of the stage that cannot run without it.
-pub(super) enum Sought {
-    Found(PathBuf),
+/// Something that a stage needs, or the ending of the stage that cannot run without it.
+pub(super) enum Sought<T> {
+    Found(T),
     Missing(Ending),
 }
 
@@ -24,7 +24,7 @@ impl CargoTool {
     ///
     /// # Errors
     /// When it does not compile.
-    pub(super) fn seek(&self, run: &Run<'_>) -> Result<Sought> {
+    pub(super) fn seek(&self, run: &Run<'_>) -> Result<Sought<PathBuf>> {
         let folder = run.project.tools();
         if let Some(program) = command::find(self.name, Some(&folder.join("bin"))) {
             return Ok(Sought::Found(program));

@@ -14,8 +14,9 @@ struct Wall {
 }
 
 /// Each heavy dependency lives in one crate; the server's own rooms are in [`FOLDERS`].
-const WALLS: [Wall; 6] = [
+const WALLS: [Wall; 7] = [
     Wall { library: "sqlx", rooms: &["weft-store"] },
+    Wall { library: "rusqlite", rooms: &["weft-store"] },
     Wall { library: "wasmtime", rooms: &["weft-plugin-host"] },
     Wall { library: "wasmtime-wasi", rooms: &["weft-plugin-host"] },
     Wall { library: "reqwest", rooms: &["weft-outbound", "weft-client"] },

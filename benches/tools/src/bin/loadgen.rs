@@ -3,6 +3,7 @@
 //! Closed: every connection sends as fast as it is answered. Open (`--rate`): events are due at fixed times; a payload's
 //! time is the moment it is made, so that the timer's own lateness is not counted as the product's.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -12,20 +13,27 @@ use anyhow::{Context, Result, bail};
 use bytes::Bytes;
 use clap::Parser;
 use http_body_util::Full;
+use hyper::Request;
 use tokio::task::JoinSet;
 
 use bench_tools::clock::{self, Stopwatch};
-use bench_tools::http::{self, Connection};
+use bench_tools::http::{self, Answer, Connection};
 use bench_tools::machine::{self, Busy, Usage};
 use bench_tools::payload::{Mark, payload};
 use bench_tools::quantiles::Quantiles;
 use bench_tools::report::{Arrival, LoadReport, ProcessReport, SinkReport};
 
-/// 15 s: longer than any pause of a healthy product; then what is missing will not come.
-const STALLED: Duration = Duration::from_secs(15);
+/// 30 s: longer than any attempt that hangs may hold up the others; then what is missing will not come.
+const STALLED: Duration = Duration::from_secs(30);
 
 /// 20 ms: often enough to see the end, rarely enough to cost nothing. The end itself is the sink's last receipt.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
+
+/// 1 s: whoever asks for more patience is asked again all the same, so that a run ends.
+const PATIENCE_MAX: Duration = Duration::from_secs(1);
+
+/// The name of the process that is no part of the product.
+const SINK: &str = "sink";
 
 #[derive(Parser)]
 struct Options {
@@ -56,10 +64,19 @@ struct Options {
     /// The sink, if arrival is to be measured; it is reset first
     #[arg(long)]
     sink: Option<SocketAddr>,
-    /// Deliveries that each event makes
+    /// Deliveries that each event makes, and that the sink counts
     #[arg(long, default_value_t = 1)]
     fan_out: u64,
-    /// `name=pid`: a process whose CPU time and memory are told; may be repeated
+    /// Spreads the events over this many types, `t0` and so on, in turn
+    #[arg(long)]
+    types: Option<u64>,
+    /// The first so many types go where the sink does not count
+    #[arg(long, default_value_t = 0)]
+    uncounted_types: u64,
+    /// An envelope around the payload, which stands for `@@`
+    #[arg(long, default_value = "@@", value_parser = envelope)]
+    envelope: Envelope,
+    /// `name=pid`: a process whose CPU time and memory are told, its children's included; may be repeated
     #[arg(long, value_parser = process)]
     process: Vec<(String, u32)>,
 }
@@ -67,6 +84,14 @@ struct Options {
 fn header(text: &str) -> Result<(String, String), String> {
     let (name, value) = text.split_once(": ").ok_or("a header is written `name: value`")?;
     Ok((name.to_owned(), value.to_owned()))
+}
+
+/// What stands before and behind each payload.
+type Envelope = (String, String);
+
+fn envelope(text: &str) -> Result<Envelope, String> {
+    let (before, behind) = text.split_once("@@").ok_or("an envelope holds `@@`, where the payload stands")?;
+    Ok((before.to_owned(), behind.to_owned()))
 }
 
 fn process(text: &str) -> Result<(String, u32), String> {
@@ -78,6 +103,9 @@ fn process(text: &str) -> Result<(String, u32), String> {
 #[derive(Default)]
 struct Answers {
     latencies_us: Vec<u32>,
+    /// Of the accepted ones, those that the sink counts.
+    counted: u64,
+    turned_away: u64,
     failed: u64,
     first_failure: Option<String>,
 }
@@ -101,7 +129,7 @@ async fn main() -> Result<()> {
     let answers = load(&options, watch).await?;
     let load_s = watch.elapsed().as_secs_f64();
     let arrival = match options.sink {
-        Some(sink) => Some(arrival(sink, answers.latencies_us.len() as u64, options.fan_out, start_ns).await?),
+        Some(sink) => Some(arrival(sink, answers.counted, options.fan_out, start_ns).await?),
         None => None,
     };
     let report = report(&options, answers, &before, (load_s, watch.elapsed().as_secs_f64()), arrival)?;
@@ -120,6 +148,8 @@ async fn load(options: &Arc<Options>, watch: Stopwatch) -> Result<Answers> {
     while let Some(answers) = connections.join_next().await {
         let answers = answers??;
         all.latencies_us.extend(answers.latencies_us);
+        all.counted += answers.counted;
+        all.turned_away += answers.turned_away;
         all.failed += answers.failed;
         all.first_failure = all.first_failure.or(answers.first_failure);
     }
@@ -143,20 +173,50 @@ async fn send(options: Arc<Options>, next: Arc<AtomicU64>, watch: Stopwatch) -> 
         if options.rate.is_some() {
             tokio::time::sleep_until(watch.moment(Duration::from_secs_f64(due_s))).await;
         }
-        let body = payload(Mark { created_ns: clock::now_ns(), sequence }, options.size);
-        let mut request = connection.post(&options.path).header("content-type", "application/json");
-        for (name, value) in &options.header {
-            request = request.header(name, value);
-        }
-        let request = request.body(Full::new(Bytes::from(body)))?;
+        send_one(&options, &mut connection, sequence, &mut answers).await?;
+    }
+}
+
+/// Sends one event until it is accepted or fails; a receiver that asks for patience gets it.
+async fn send_one(options: &Options, connection: &mut Connection, sequence: u64, answers: &mut Answers) -> Result<()> {
+    loop {
+        let request = request(options, connection, sequence)?;
         let asked = Stopwatch::start();
         match connection.send(request).await {
             Ok(answer) if answer.status.is_success() => {
                 answers.latencies_us.push(u32::try_from(asked.elapsed().as_micros()).unwrap_or(u32::MAX));
+                answers.counted += u64::from(options.counts(sequence));
+            }
+            Ok(Answer { retry_after: Some(patience), .. }) => {
+                answers.turned_away += 1;
+                tokio::time::sleep(patience.min(PATIENCE_MAX)).await;
+                continue;
             }
             Ok(answer) => answers.fail(format!("{} {}", answer.status, String::from_utf8_lossy(&answer.body))),
             Err(error) => answers.fail(format!("{error:#}")),
         }
+        return Ok(());
+    }
+}
+
+fn request(options: &Options, connection: &Connection, sequence: u64) -> Result<Request<Full<Bytes>>> {
+    let (before, behind) = &options.envelope;
+    let payload = payload(Mark { created_ns: clock::now_ns(), sequence }, options.size);
+    let body = if before.is_empty() && behind.is_empty() { payload } else { format!("{before}{payload}{behind}") };
+    let mut request = connection.post(&options.path).header("content-type", "application/json");
+    for (name, value) in &options.header {
+        request = request.header(name, value);
+    }
+    if let Some(types) = options.types {
+        request = request.header("weft-event-type", format!("t{}", sequence % types));
+    }
+    Ok(request.body(Full::new(Bytes::from(body)))?)
+}
+
+impl Options {
+    /// Whether the sink counts this event's deliveries.
+    fn counts(&self, sequence: u64) -> bool {
+        self.types.is_none_or(|types| sequence % types >= self.uncounted_types)
     }
 }
 
@@ -169,8 +229,8 @@ impl Answers {
 
 /// Waits until everything that was accepted has arrived, or nothing comes any more.
 #[expect(clippy::cast_precision_loss, reason = "2^53 deliveries are more than any load")]
-async fn arrival(sink: SocketAddr, accepted: u64, fan_out: u64, start_ns: u64) -> Result<Arrival> {
-    let wanted = accepted * fan_out;
+async fn arrival(sink: SocketAddr, counted: u64, fan_out: u64, start_ns: u64) -> Result<Arrival> {
+    let wanted = counted * fan_out;
     let (mut received, mut moved) = (0, Stopwatch::start());
     loop {
         let text = http::get(sink, "/received").await?;
@@ -209,19 +269,20 @@ fn report(
     let accepted = answers.latencies_us.len() as u64;
     let after = Before::look(options)?;
     let used = |(name, _): &(String, u32), before: &Usage, after: &Usage| {
-        let cpu_s = after.cpu_s - before.cpu_s;
-        let cpu_us_per_event = cpu_s * 1e6 / accepted as f64;
-        let Usage { rss_mib, peak_rss_mib, .. } = *after;
-        (name.clone(), ProcessReport { cpu_s, cpu_us_per_event, rss_mib, peak_rss_mib })
+        let Usage { pss_mib, peak_rss_mib, .. } = *after;
+        (name.clone(), ProcessReport { cpu_s: after.cpu_s - before.cpu_s, pss_mib, peak_rss_mib })
     };
     let pairs = before.processes.iter().zip(&after.processes);
-    let processes =
+    let processes: BTreeMap<_, _> =
         options.process.iter().zip(pairs).map(|(named, (before, after))| used(named, before, after)).collect();
     let loadgen_cpu_s = after.own.cpu_s - before.own.cpu_s;
-    let known_s: f64 =
-        before.processes.iter().zip(&after.processes).map(|(before, after)| after.cpu_s - before.cpu_s).sum();
+    let cpu_s = |counts: fn(&str) -> bool| -> f64 {
+        processes.iter().filter(|(name, _)| counts(name)).map(|(_, process)| process.cpu_s).sum()
+    };
+    let (known_s, product_s) = (cpu_s(|_| true), cpu_s(|name| name != SINK));
     Ok(LoadReport {
         accepted,
+        turned_away: answers.turned_away,
         failed: answers.failed,
         first_failure: answers.first_failure,
         load_s,
@@ -229,6 +290,7 @@ fn report(
         ack_ms: Quantiles::of(&mut answers.latencies_us),
         arrival,
         processes,
+        cpu_us_per_event: product_s * 1e6 / accepted as f64,
         loadgen_cpu_s,
         others_cpu_s: (after.machine.busy_s - before.machine.busy_s - known_s - loadgen_cpu_s).max(0.0),
         stolen_s: after.machine.stolen_s - before.machine.stolen_s,

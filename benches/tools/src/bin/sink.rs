@@ -1,6 +1,8 @@
 //! The sink: stands for all destinations, one path each; counts, finds duplicates and measures from creation to receipt.
 //!
 //! `POST /anything` is a delivery, `GET /report` what was seen, `GET /received` only how much, `GET /reset` forgets it all.
+//! A `POST` below `/hang/` is never answered: a destination that hangs until the sender's patience ends. One below
+//! `/beside/` is answered and counts for nothing: a destination that is well and not the one measured.
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -40,6 +42,9 @@ struct Seen {
     received: u64,
     duplicates: u64,
     unmarked: u64,
+    uncounted: u64,
+    /// When this was begun: what was made before that belongs to a load that is over.
+    since_ns: u64,
     last_ns: u64,
     latencies_us: Vec<u32>,
     /// One bit per sequence, by path.
@@ -52,7 +57,8 @@ struct Seen {
 async fn main() -> Result<()> {
     let options = Arc::new(Options::parse());
     let seen = Arc::new(Mutex::new(Seen::default()));
-    http::serve(options.listen, move |request| {
+    let listener = http::listen(options.listen).await?;
+    http::serve(listener, move |request| {
         let (options, seen) = (options.clone(), seen.clone());
         async move {
             if request.method() == Method::GET {
@@ -68,11 +74,35 @@ async fn main() -> Result<()> {
 async fn take(request: Request<Incoming>, options: &Options, seen: &Mutex<Seen>) -> Result<Response<Full<Bytes>>> {
     let path = request.uri().path().to_owned();
     let body = request.into_body().collect().await?.to_bytes();
+    if let Some(kind) = Uncounted::of(&path) {
+        lock(seen).uncounted += 1;
+        return match kind {
+            Uncounted::Beside => Ok(http::status(StatusCode::NO_CONTENT)),
+            // Ends with the connection, when the sender hangs up.
+            Uncounted::Hangs => std::future::pending().await,
+        };
+    }
     let accepted = lock(seen).take(path, read_mark(&body), clock::now_ns(), options.fail_every);
     if options.delay_ms > 0 {
         tokio::time::sleep(Duration::from_millis(options.delay_ms)).await;
     }
     Ok(http::status(if accepted { StatusCode::NO_CONTENT } else { StatusCode::INTERNAL_SERVER_ERROR }))
+}
+
+/// A destination whose deliveries are not measured.
+#[derive(Debug, PartialEq)]
+enum Uncounted {
+    Beside,
+    Hangs,
+}
+
+impl Uncounted {
+    fn of(path: &str) -> Option<Self> {
+        if path.starts_with("/hang/") {
+            return Some(Self::Hangs);
+        }
+        path.starts_with("/beside/").then_some(Self::Beside)
+    }
 }
 
 fn tell(path: &str, seen: &Mutex<Seen>) -> Result<Response<Full<Bytes>>> {
@@ -81,7 +111,7 @@ fn tell(path: &str, seen: &Mutex<Seen>) -> Result<Response<Full<Bytes>>> {
         "/received" => seen.received.to_string(),
         "/report" => serde_json::to_string(&seen.report()).context("numbers are JSON")?,
         "/reset" => {
-            *seen = Seen::default();
+            *seen = Seen { since_ns: clock::now_ns(), ..Seen::default() };
             String::new()
         }
         _ => return Ok(http::status(StatusCode::NOT_FOUND)),
@@ -104,6 +134,11 @@ impl Seen {
             self.unmarked += 1;
             return true;
         };
+        // An engine that was killed sends once more what it had not recorded, when it is started on the same store.
+        if mark.created_ns < self.since_ns {
+            self.uncounted += 1;
+            return true;
+        }
         if self.is_first(path, mark.sequence) {
             self.received += 1;
             let latency_us = now_ns.saturating_sub(mark.created_ns) / 1_000;
@@ -128,8 +163,15 @@ impl Seen {
     }
 
     fn report(&mut self) -> SinkReport {
-        let Self { received, duplicates, unmarked, last_ns, .. } = *self;
-        SinkReport { received, duplicates, unmarked, last_ns, latency_ms: Quantiles::of(&mut self.latencies_us) }
+        let Self { received, duplicates, unmarked, uncounted, last_ns, .. } = *self;
+        SinkReport {
+            received,
+            duplicates,
+            unmarked,
+            uncounted,
+            last_ns,
+            latency_ms: Quantiles::of(&mut self.latencies_us),
+        }
     }
 }
 
@@ -152,12 +194,28 @@ mod tests {
     }
 
     #[test]
+    fn what_was_made_before_the_reset_does_not_count() {
+        let mut seen = Seen { since_ns: 1_000_001, ..Seen::default() };
+        assert!(seen.take("/e1".to_owned(), mark(0), 3_000_000, 0));
+        assert!(seen.take("/e1".to_owned(), Some(Mark { created_ns: 1_000_001, sequence: 0 }), 3_000_000, 0));
+        assert_eq!((seen.received, seen.duplicates, seen.uncounted), (1, 0, 1));
+    }
+
+    #[test]
     fn what_was_refused_is_not_received() {
         let mut seen = Seen::default();
         let accepted: Vec<_> =
             (0..4).map(|sequence| seen.take("/e1".to_owned(), mark(sequence), 3_000_000, 2)).collect();
         assert_eq!(accepted, [true, false, true, false]);
         assert_eq!(seen.received, 2);
+    }
+
+    #[test]
+    fn only_paths_of_their_own_hang_or_stand_beside() {
+        assert_eq!(Uncounted::of("/hang/e1"), Some(Uncounted::Hangs));
+        assert_eq!(Uncounted::of("/beside/e1"), Some(Uncounted::Beside));
+        assert_eq!(Uncounted::of("/e1"), None);
+        assert_eq!(Uncounted::of("/hanger"), None);
     }
 
     #[test]

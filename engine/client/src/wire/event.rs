@@ -27,6 +27,9 @@ pub struct Event {
     /// The sender's own id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub external_id: Option<String>,
+    /// The key that orders it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<String>,
     /// What happened.
     pub event_type: String,
     /// As the sender gave it.
@@ -41,6 +44,9 @@ pub struct Event {
     pub received_at: Timestamp,
     /// Where it stands.
     pub state: EventState,
+    /// Whether it waits behind others of its ordering key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// Every pass, of the event and of its replays, oldest first.
     pub passes: Vec<Pass>,
     /// Every replay of the event or of one of its deliveries, oldest first.
@@ -147,6 +153,9 @@ pub struct Replay {
     pub created_at: Timestamp,
     /// Where it stands.
     pub state: EventState,
+    /// Whether it waits behind others of its event's ordering key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
 }
 
 /// One delivery with its attempts.
@@ -168,6 +177,9 @@ pub struct Delivery {
     /// What differs from the plain event.
     #[serde(default, skip_serializing_if = "RequestParts::is_plain")]
     pub request: RequestParts,
+    /// The key that orders it at its destination.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ordering_key: Option<String>,
     /// Length of the body.
     pub body_bytes: u64,
     /// When it was planned.
@@ -178,6 +190,9 @@ pub struct Delivery {
     pub ends_at: Timestamp,
     /// Where it stands.
     pub state: DeliveryState,
+    /// Whether it waits behind others of its ordering key.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub behind: bool,
     /// Every attempt, first to last.
     pub attempts: Vec<Attempt>,
 }

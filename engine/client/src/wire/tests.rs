@@ -100,10 +100,12 @@ fn a_trace_reads_back_whole() {
         output: 2,
         destination: "crm".to_owned(),
         request: RequestParts { method: Some("PUT".to_owned()), ..RequestParts::default() },
+        ordering_key: Some("customer-1".to_owned()),
         body_bytes: 7,
         planned_at: AT,
         ends_at: AT,
         state: DeliveryState::Pending { due_at: AT, leased: false },
+        behind: true,
         attempts: vec![attempt],
     };
     let state = EventState::Routed { at: AT, deliveries: 1 };
@@ -112,13 +114,21 @@ fn a_trace_reads_back_whole() {
         tenant: "shop".to_owned(),
         source: "api".to_owned(),
         external_id: Some("o-1".to_owned()),
+        ordering_key: None,
         event_type: "order.created".to_owned(),
         content_type: "application/json".to_owned(),
         headers: vec![header("x-github-event")],
         body_bytes: 7,
         received_at: AT,
-        replays: vec![Replay { id: "rpl_1".to_owned(), delivery: None, created_at: AT, state: state.clone() }],
+        replays: vec![Replay {
+            id: "rpl_1".to_owned(),
+            delivery: None,
+            created_at: AT,
+            state: state.clone(),
+            behind: false,
+        }],
         state,
+        behind: false,
         passes: vec![pass],
         deliveries: vec![delivery],
     };
@@ -126,6 +136,11 @@ fn a_trace_reads_back_whole() {
     assert_eq!(
         shown["passes"][0]["steps"][0]["answers"][0],
         json!({"role": "filter", "answer": "dropped", "reason": "small"})
+    );
+    assert_eq!(shown["deliveries"][0]["behind"], true);
+    assert!(
+        shown.get("behind").is_none() && shown.get("ordering_key").is_none(),
+        "without a key nothing is said of order"
     );
     looks(&event, shown);
 }

@@ -235,6 +235,30 @@ async fn attempts_to_one_host_share_its_connection() {
 }
 
 #[tokio::test]
+async fn a_kept_connection_that_was_closed_meanwhile_is_replaced() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let address = listener.local_addr().expect("an address");
+    let (hang_up, mut hung_up) = tokio::sync::mpsc::channel(1);
+    let receiver = tokio::spawn(async move {
+        for _ in 0..3 {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            read_request(&mut stream).await;
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.expect("an answer");
+            stream.shutdown().await.expect("the end of the stream");
+            hang_up.send(()).await.expect("the test waits");
+        }
+    });
+    let target = target(&format!("http://{address}/"), &[SECRET], PATIENT);
+    let sender = sender(&["127.0.0.1/32"]);
+    for _ in 0..3 {
+        let report = send_parts(&sender, &target, &RequestParts::default()).await;
+        assert_eq!(report.outcome, AttemptOutcome::Accepted { status: 204 });
+        hung_up.recv().await.expect("the receiver lives");
+    }
+    receiver.await.expect("no panic");
+}
+
+#[tokio::test]
 async fn promise_7_a_hanging_receiver_is_given_up_at_the_limit() {
     let (address, hanging) = one_connection(|mut stream: TcpStream| async move {
         // Ends when the sender hangs up.

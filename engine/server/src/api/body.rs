@@ -31,12 +31,18 @@ pub(super) struct BodyLimit {
     pub(super) key: &'static str,
 }
 
-/// Reads a whole body.
+/// Reads a whole body. `hold` is asked before memory is taken, with the bytes that there will be in all; what it refuses is
+/// read on and thrown away.
 ///
 /// It is copied out of the connection's buffers, which are larger: an event in memory then takes its own size.
-pub(super) async fn read(headers: &HeaderMap, body: Body, limit: BodyLimit) -> Result<Bytes, Refusal> {
+pub(super) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    limit: BodyLimit,
+    hold: impl FnMut(usize) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     // The timer is made only if the body is not there already.
-    match tokio::time::timeout(BODY_TIME_MAX, read_to_end(headers, body, limit)).await {
+    match tokio::time::timeout(BODY_TIME_MAX, read_to_end(headers, body, limit, hold)).await {
         Ok(read) => read,
         Err(_) => {
             let detail = format!("the body was not complete after {} s", BODY_TIME_MAX.as_secs());
@@ -48,20 +54,31 @@ pub(super) async fn read(headers: &HeaderMap, body: Body, limit: BodyLimit) -> R
 /// Reads a JSON body of a request that is not an event; an empty one stands for `{}`.
 pub(super) async fn read_json<T: DeserializeOwned>(headers: &HeaderMap, body: Body) -> Result<T, Refusal> {
     let limit = BodyLimit { bytes: REQUEST_BYTES_MAX, key: "request_body_bytes_max" };
-    let bytes = read(headers, body, limit).await?;
+    // A quarter of a megabyte for each connection: the connections are the bound.
+    let bytes = read(headers, body, limit, |_| Ok(())).await?;
     let text: &[u8] = if bytes.is_empty() { b"{}" } else { &bytes };
     serde_json::from_slice(text).map_err(|error| {
         Refusal::new(&INVALID_BODY, format!("the body does not fit: {error}")).at(error.line(), error.column())
     })
 }
 
-async fn read_to_end(headers: &HeaderMap, mut body: Body, limit: BodyLimit) -> Result<Bytes, Refusal> {
+async fn read_to_end(
+    headers: &HeaderMap,
+    mut body: Body,
+    limit: BodyLimit,
+    mut hold: impl FnMut(usize) -> Result<(), Refusal>,
+) -> Result<Bytes, Refusal> {
     let announced = announced_bytes(headers);
     if announced.is_some_and(|bytes| bytes > limit.bytes) {
         discard(body, announced.unwrap_or(usize::MAX)).await;
         return Err(too_large(limit, announced));
     }
-    let mut whole = Vec::with_capacity(announced.unwrap_or(0).min(RESERVED_BYTES_MAX));
+    let reserved = announced.unwrap_or(0).min(RESERVED_BYTES_MAX);
+    if let Err(refusal) = hold(reserved) {
+        discard(body, announced.unwrap_or(usize::MAX)).await;
+        return Err(refusal);
+    }
+    let mut whole = Vec::with_capacity(reserved);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|_| incomplete(whole.len()))?;
         // Trailers are of no use here.
@@ -69,6 +86,16 @@ async fn read_to_end(headers: &HeaderMap, mut body: Body, limit: BodyLimit) -> R
         if whole.len() + data.len() > limit.bytes {
             discard(body, usize::MAX).await;
             return Err(too_large(limit, None));
+        }
+        let needed = whole.len() + data.len();
+        if needed > whole.capacity() {
+            // In doubling steps, or a large body would be copied once for each of its pieces.
+            let capacity = needed.max(whole.capacity() * 2).min(limit.bytes);
+            if let Err(refusal) = hold(capacity) {
+                discard(body, usize::MAX).await;
+                return Err(refusal);
+            }
+            whole.reserve_exact(capacity - whole.len());
         }
         whole.extend_from_slice(&data);
     }

@@ -18,7 +18,9 @@ use crate::catalog::Tenant;
 
 /// Answers all destinations that the caller may see.
 pub(super) async fn list(State(state): State<SharedState>, access: Access) -> Result<Json<Destinations>, Refusal> {
-    let waiting = state.records.store.waiting(state.records.clock.now()).await?;
+    let seen: Vec<_> =
+        access.tenants().iter().flat_map(|tenant| tenant.destinations.iter().map(|own| own.id)).collect();
+    let waiting = state.records.store.first_due(&seen, state.records.clock.now()).await?;
     let waiting: HashMap<_, _> = waiting.into_iter().map(|waiting| (waiting.destination, waiting.due_at)).collect();
     let mut destinations = Vec::new();
     for tenant in access.tenants() {
@@ -83,7 +85,7 @@ async fn set(
         "{}'s destination {} is {}", tenant.name, destination.name, in_words(status)
     );
     if status == DestinationStatus::Active {
-        state.records.claims.wake();
+        state.records.claims.deliveries_due(destination.id, now);
     }
     Ok(Json(shown(tenant, destination, status, None)))
 }

@@ -11,6 +11,7 @@ use axum::http::header::{CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use weft_client::wire::Readiness;
 use weft_core::time::Timestamp;
+use weft_store::upkeep::Counts;
 
 use super::access::Access;
 use super::refusal::Refusal;
@@ -106,22 +107,20 @@ pub(super) async fn metrics(State(state): State<SharedState>, access: Access) ->
     const OPEN_METRICS: HeaderValue =
         HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
     access.operator_only()?;
-    let waiting = state.records.waiting().await?;
+    let Records { store, clock, .. } = &state.records;
+    let counts = state.operations.backlog.counts(store, clock).await?;
+    let waiting = gauges(&counts, clock.now());
     let mut response = state.operations.metrics.scrape(waiting).into_response();
     response.headers_mut().insert(CONTENT_TYPE, OPEN_METRICS);
     Ok(response)
 }
 
-impl Records {
-    async fn waiting(&self) -> Result<WaitingGauges, Refusal> {
-        let counts = self.store.counts().await?;
-        let oldest = [counts.oldest_pass_due_at, counts.oldest_delivery_due_at].into_iter().flatten().min();
-        let now = self.clock.now();
-        Ok(WaitingGauges {
-            events: counts.passes_waiting,
-            deliveries: counts.deliveries_waiting,
-            oldest: oldest.map(|due_at| now.since(due_at)).unwrap_or_default(),
-        })
+fn gauges(counts: &Counts, now: Timestamp) -> WaitingGauges {
+    let oldest = [counts.oldest_pass_due_at, counts.oldest_delivery_due_at].into_iter().flatten().min();
+    WaitingGauges {
+        events: counts.passes_waiting,
+        deliveries: counts.deliveries_waiting,
+        oldest: oldest.map(|due_at| now.since(due_at)).unwrap_or_default(),
     }
 }
 

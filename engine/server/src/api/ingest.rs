@@ -13,7 +13,8 @@ use bytes::Bytes;
 use sha2::{Digest as _, Sha256};
 use weft_client::wire::{Accepted, header};
 use weft_core::event::{DedupeKey, Event, EventType, Header, NewEvent, is_json};
-use weft_core::limits::EVENT_BODY_BYTES;
+use weft_core::limits::{EVENT_BODY_BYTES, INGEST_BYTES, INGEST_EVENTS};
+use weft_core::ordering_key::{InvalidOrderingKey, OrderingKey};
 use weft_store::work::Ingested;
 
 use super::SharedState;
@@ -23,12 +24,13 @@ use super::health::Health;
 use super::payload::{self, DEPTH_MAX, Found, Malformed};
 use super::refusal::{
     CONTENT_TYPE_MISSING, EVENT_TYPE_INVALID, EVENT_TYPE_MISSING, IDEMPOTENCY_CONFLICT, INVALID_HEADER, MALFORMED_JSON,
-    OVERLOADED, Refusal, STOPPING, STORE_UNAVAILABLE, UNSUPPORTED, shortened,
+    OVERLOADED, Refusal, STOPPING, STORE_UNAVAILABLE, TENANT_OVERLOADED, shortened,
 };
 use crate::catalog::Tenant;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 use crate::workers::intake::{Intake, IntakeError};
+use crate::workers::room::{NoRoom, Place, Room};
 
 /// The source of events that come in here.
 const SOURCE: &str = "api";
@@ -40,6 +42,7 @@ const CONTENT_TYPE_BYTES_MAX: usize = 256;
 /// What keeping events needs.
 pub(super) struct Ingest {
     pub(super) intake: Intake,
+    pub(super) room: Room,
     pub(super) clock: Clock,
     pub(super) event_body_bytes: usize,
     pub(super) watch: Watch,
@@ -69,10 +72,12 @@ async fn accept(state: &SharedState, parts: &Parts, body: Body) -> Result<Accept
     // Everything that can be refused without the body is refused before it is read.
     let sent = SentHeaders::read(&parts.headers)?;
     let limit = BodyLimit { bytes: state.ingest.event_body_bytes, key: EVENT_BODY_BYTES.key };
-    let body = body::read(&parts.headers, body, limit).await?;
+    let mut place = state.ingest.room.enter(tenant.id).map_err(|error| no_room(error, tenant))?;
+    let hold = |bytes| place.hold(bytes).map_err(|error| no_room(error, tenant));
+    let body = body::read(&parts.headers, body, limit, hold).await?;
     let event_type = event_type(&sent, &body, &tenant.type_pointer)?;
     let new = state.ingest.event(tenant, &parts.headers, &sent, event_type, body);
-    state.ingest.submit(new).await
+    state.ingest.submit(new, place).await
 }
 
 impl Ingest {
@@ -90,6 +95,7 @@ impl Ingest {
             tenant: tenant.id,
             source: SOURCE.to_owned(),
             external_id: sent.event_id.map(str::to_owned),
+            ordering_key: sent.ordering_key.clone(),
             event_type,
             content_type: sent.content_type.to_owned(),
             headers: named_headers(&tenant.headers, headers),
@@ -99,10 +105,10 @@ impl Ingest {
         NewEvent { event: Arc::new(event), dedupe }
     }
 
-    async fn submit(&self, new: NewEvent) -> Result<Accepted, Refusal> {
+    async fn submit(&self, new: NewEvent, place: Place) -> Result<Accepted, Refusal> {
         let id = new.event.id;
-        match self.intake.submit(new).await {
-            Ok(Ingested::New) => Ok(Accepted { id: id.to_string(), duplicate: false }),
+        match self.intake.submit(new, place).await {
+            Ok(Ingested::New | Ingested::Behind(_)) => Ok(Accepted { id: id.to_string(), duplicate: false }),
             Ok(Ingested::Duplicate(first)) => Ok(Accepted { id: first.to_string(), duplicate: true }),
             Ok(Ingested::Conflict(first)) => {
                 let detail = format!("another body was accepted under this key, as {first}: use a key of its own");
@@ -113,7 +119,7 @@ impl Ingest {
             }
             Err(IntakeError::Stopped) => Err(Refusal::new(&STOPPING, "nothing was stored; try again")),
             Err(IntakeError::Store(error)) => {
-                // The intake has logged the cause.
+                // The writer has logged the cause.
                 self.watch.health.commit_failed(self.clock.now());
                 let detail = format!("nothing was acknowledged: {error}; try again under the same key");
                 Err(Refusal::new(&STORE_UNAVAILABLE, detail))
@@ -128,14 +134,11 @@ struct SentHeaders<'a> {
     event_type: Option<EventType>,
     event_id: Option<&'a str>,
     idempotency_key: Option<&'a str>,
+    ordering_key: Option<OrderingKey>,
 }
 
 impl<'a> SentHeaders<'a> {
     fn read(headers: &'a HeaderMap) -> Result<Self, Refusal> {
-        if headers.contains_key(header::ORDERING_KEY) {
-            let detail = "this version keeps no order yet, and will not pretend to: leave weft-ordering-key out";
-            return Err(Refusal::new(&UNSUPPORTED, detail).key(header::ORDERING_KEY));
-        }
         let event_type = match text(headers, header::EVENT_TYPE)? {
             Some(text) => Some(text.parse().map_err(|error| invalid_type(header::EVENT_TYPE, &error))?),
             None => None,
@@ -145,6 +148,7 @@ impl<'a> SentHeaders<'a> {
             event_type,
             event_id: sender_key(headers, header::EVENT_ID)?,
             idempotency_key: sender_key(headers, header::IDEMPOTENCY_KEY)?,
+            ordering_key: ordering_key(headers)?,
         })
     }
 
@@ -152,6 +156,23 @@ impl<'a> SentHeaders<'a> {
     fn dedupe_key(&self) -> Option<String> {
         let idempotency = self.idempotency_key.map(|key| format!("k:{key}"));
         idempotency.or_else(|| self.event_id.map(|id| format!("e:{id}")))
+    }
+}
+
+/// Nothing was stored, and the same request may succeed as soon as the disk has caught up.
+fn no_room(error: NoRoom, tenant: &Tenant) -> Refusal {
+    match error {
+        NoRoom::OfTenant => {
+            let detail =
+                format!("nothing was stored: too much of {} waits for the disk already; try again", tenant.name);
+            Refusal::new(&TENANT_OVERLOADED, detail)
+                .rule(format!("a tenant may take half of {} and of {}", INGEST_EVENTS.key, INGEST_BYTES.key))
+        }
+        NoRoom::OfAll => {
+            let detail = "nothing was stored: too much waits for the disk; try again";
+            Refusal::new(&OVERLOADED, detail)
+                .rule(format!("at most {} events of {} bytes", INGEST_EVENTS.key, INGEST_BYTES.key))
+        }
     }
 }
 
@@ -175,6 +196,15 @@ fn sender_key<'a>(headers: &'a HeaderMap, name: &'static str) -> Result<Option<&
         }
         key => Ok(key),
     }
+}
+
+/// What keeps the event in order with others.
+fn ordering_key(headers: &HeaderMap) -> Result<Option<OrderingKey>, Refusal> {
+    let name = header::ORDERING_KEY;
+    let invalid = |error: InvalidOrderingKey| {
+        Refusal::new(&INVALID_HEADER, format!("{name}: {error}")).key(name).rule(OrderingKey::RULE)
+    };
+    text(headers, name)?.map(|text| text.parse().map_err(invalid)).transpose()
 }
 
 /// A content type is asked for, never guessed: it is stored with the event and told to every receiver.

@@ -6,6 +6,7 @@
 //! [`router`] and hands it to [`serve`].
 
 mod access;
+mod backlog;
 mod body;
 mod dead_letters;
 mod destinations;
@@ -34,8 +35,9 @@ use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::plugins::PluginRegistry;
 use crate::telemetry::Metrics;
-use crate::workers::claims::ClaimsWake;
+use crate::workers::claims_wake::ClaimsWake;
 use crate::workers::intake::Intake;
+use crate::workers::room::Room;
 
 pub use health::{Health, Phase};
 pub use listen::serve;
@@ -50,6 +52,8 @@ pub struct ApiParts {
     pub store: Store,
     /// Where accepted events are handed in.
     pub intake: Intake,
+    /// Room for events on their way in.
+    pub room: Room,
     /// Told when a replay or an enabled destination has made something due.
     pub claims: ClaimsWake,
     /// For what a person changes about plugins.
@@ -80,6 +84,7 @@ struct Records {
 /// What running the engine needs.
 struct Operations {
     plugins: PluginRegistry,
+    backlog: backlog::Backlog,
     metrics: Arc<Metrics>,
     health: Health,
 }
@@ -88,17 +93,18 @@ type SharedState = Arc<ApiState>;
 
 /// The routes, ready to be served.
 pub fn router(parts: ApiParts) -> Router {
-    let ApiParts { catalog, clock, store, intake, claims, plugins, metrics, health, event_body_bytes } = parts;
+    let ApiParts { catalog, clock, store, intake, room, claims, plugins, metrics, health, event_body_bytes } = parts;
     let state = ApiState {
         catalog,
         ingest: ingest::Ingest {
             intake,
+            room,
             clock: clock.clone(),
             event_body_bytes,
             watch: ingest::Watch { metrics: metrics.clone(), health: health.clone() },
         },
         records: Records { store, clock, claims },
-        operations: Operations { plugins, metrics, health },
+        operations: Operations { plugins, backlog: backlog::Backlog::default(), metrics, health },
     };
     Router::new()
         .route("/v1/events", post(ingest::keep))

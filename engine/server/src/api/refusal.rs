@@ -38,7 +38,6 @@ kinds! {
     INVALID_HEADER = "invalid-header", "a header breaks its rule", UNPROCESSABLE_ENTITY;
     INVALID_PARAMETER = "invalid-parameter", "a parameter breaks its rule", UNPROCESSABLE_ENTITY;
     INVALID_BODY = "invalid-body", "the body does not fit the route", UNPROCESSABLE_ENTITY;
-    UNSUPPORTED = "unsupported", "this engine does not do that", UNPROCESSABLE_ENTITY;
     CONTENT_TYPE_MISSING = "content-type-missing", "a content type is needed", UNSUPPORTED_MEDIA_TYPE;
     EVENT_TYPE_MISSING = "event-type-missing", "an event type is needed", UNPROCESSABLE_ENTITY;
     EVENT_TYPE_INVALID = "event-type-invalid", "the event type breaks its rule", UNPROCESSABLE_ENTITY;
@@ -48,6 +47,7 @@ kinds! {
     BODY_INCOMPLETE = "body-incomplete", "the body did not arrive whole", BAD_REQUEST;
     IDEMPOTENCY_CONFLICT = "idempotency-conflict", "the key belongs to another body", CONFLICT;
     PLUGIN_CONFLICT = "plugin-conflict", "the plugin's state forbids it", CONFLICT;
+    TENANT_OVERLOADED = "tenant-overloaded", "too much of this tenant waits at present", TOO_MANY_REQUESTS;
     OVERLOADED = "overloaded", "too much waits at present", SERVICE_UNAVAILABLE;
     STOPPING = "stopping", "the engine is stopping", SERVICE_UNAVAILABLE;
     STORE_UNAVAILABLE = "store-unavailable", "the store cannot do it at present", SERVICE_UNAVAILABLE;
@@ -119,7 +119,9 @@ impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Self {
         tracing::error!(error = &error as &dyn std::error::Error, "the store failed a request of the API");
         match error {
-            StoreError::Unavailable { .. } | StoreError::Closed => Self::new(&STORE_UNAVAILABLE, error.to_string()),
+            StoreError::Unavailable { .. } | StoreError::Busy | StoreError::Closed => {
+                Self::new(&STORE_UNAVAILABLE, error.to_string())
+            }
             StoreError::Corrupt { .. } | StoreError::Unknown { .. } => {
                 Self::new(&INTERNAL, "the store's content contradicts itself: look into the log and run `weft check`")
             }
@@ -136,7 +138,7 @@ impl IntoResponse for Refusal {
         if self.kind.status == StatusCode::UNAUTHORIZED {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.kind.status == StatusCode::SERVICE_UNAVAILABLE {
+        if [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS].contains(&self.kind.status) {
             headers.insert(RETRY_AFTER, HeaderValue::from(RETRY_AFTER_S));
         }
         response

@@ -36,7 +36,7 @@ pub(super) async fn start(
     };
     if report.started > 0 {
         tracing::info!(by = access.role(), replays = report.started, "{} replays were asked for", report.started);
-        state.records.claims.wake();
+        state.records.claims.look_around();
     }
     Ok(Json(report))
 }

@@ -13,12 +13,14 @@ pub(super) fn of(record: EventRecord) -> Event {
         tenant: record.tenant_name.to_string(),
         source: record.source,
         external_id: record.external_id,
+        ordering_key: record.ordering_key,
         event_type: record.event_type.to_string(),
         content_type: record.content_type,
         headers: record.headers,
         body_bytes: record.body_bytes,
         received_at: record.received_at,
         state: event_state(record.state),
+        behind: record.behind,
         passes: record.passes.into_iter().map(pass).collect(),
         replays: record.replays.into_iter().map(replay).collect(),
         deliveries: record.deliveries.into_iter().map(|record| delivery(id, record)).collect(),
@@ -54,6 +56,7 @@ fn replay(record: ReplayRecord) -> Replay {
         delivery: record.delivery.map(|id| id.to_string()),
         created_at: record.created_at,
         state: event_state(record.state),
+        behind: record.behind,
     }
 }
 
@@ -66,10 +69,12 @@ fn delivery(event: EventId, record: DeliveryRecord) -> Delivery {
         output: record.output,
         destination: record.destination_name.to_string(),
         request: record.request,
+        ordering_key: record.ordering_key,
         body_bytes: record.body_bytes,
         planned_at: record.planned_at,
         ends_at: record.ends_at,
         state: delivery_state(record.state),
+        behind: record.behind,
         attempts: record.attempts.into_iter().map(attempt).collect(),
     }
 }

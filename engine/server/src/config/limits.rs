@@ -30,6 +30,8 @@ macro_rules! limits {
 limits! {
     event_body_bytes: usize = size(EVENT_BODY_BYTES);
     api_requests: usize = size(API_REQUESTS);
+    ingest_events: usize = size(INGEST_EVENTS);
+    ingest_bytes: usize = size(INGEST_BYTES);
     call: Duration = millis(CALL_MS);
     guest_memory_bytes: usize = size(GUEST_MEMORY_BYTES);
     output_bytes: usize = size(OUTPUT_BYTES);
@@ -50,6 +52,7 @@ limits! {
     request: Duration = millis(REQUEST_MS);
     response_bytes: usize = size(RESPONSE_BYTES);
     attempts: usize = size(ATTEMPTS);
+    attempts_slow: usize = size(ATTEMPTS_SLOW);
     attempts_per_destination: usize = size(ATTEMPTS_PER_DESTINATION);
     deliveries_in_memory: usize = size(DELIVERIES_IN_MEMORY);
     deliveries_in_memory_per_destination: usize = size(DELIVERIES_IN_MEMORY_PER_DESTINATION);

@@ -32,8 +32,10 @@ pub use limits::{LEASE_MARGIN, Limits};
 pub use network::NetworkConfig;
 pub use pipeline::check_pipeline;
 pub use secret::{ConfigSecrets, Declared, DestinationSecrets, KeySecret, TenantSecrets};
-pub use store_url::StoreUrl;
+pub use store_url::{PostgresUrl, StoreUrl};
 pub use tenant::{KeyConfig, TenantConfig};
+
+use weft_core::name::Name;
 
 use crate::secrets::SecretRef;
 use finding::Findings;
@@ -55,6 +57,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Where events are kept; a file of SQLite is relative to `data`.
     pub store: StoreUrl,
+    /// How this engine is called among those that work on one Postgres database.
+    pub node: Name,
     /// Every limit of [`weft_core::limits::ALL`].
     pub limits: Limits,
     /// Where the operator's plugins come from.
@@ -142,7 +146,8 @@ impl Config {
     fn read(table: Table<'_>, folder: &Path) -> Option<Self> {
         let listen = listen(&table);
         let data = table.field("data").map_or(Some(PathBuf::from(DATA)), Field::path);
-        let store = table.field("store").map_or_else(|| Some(StoreUrl::default()), StoreUrl::read);
+        let store = StoreUrl::read_from(&table, folder);
+        let node = store_url::node(&table);
         let limits = Limits::read(table.field("limits"));
         let plugins = PluginsConfig::read(table.field("plugins"), folder);
         let network = NetworkConfig::read(table.field("network"), listen);
@@ -154,6 +159,7 @@ impl Config {
         Some(Self {
             listen: listen?,
             store: store?.within(&data),
+            node: node?,
             data,
             limits,
             plugins: plugins?,

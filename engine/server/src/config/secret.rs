@@ -1,11 +1,13 @@
 //! Secrets as the configuration has them: by name of a variable or a file, never as text.
 
 use std::collections::HashMap;
+use std::convert::Infallible;
 use std::ffi::OsString;
 use std::path::Path;
 
 use weft_core::name::Name;
 use weft_core::sign::SigningSecret;
+use weft_store::StoreAt;
 
 use super::finding::{Finding, Findings, Place, Problems, with_causes};
 use super::reader::{Field, Table};
@@ -31,6 +33,8 @@ impl<T: PartialEq> PartialEq for Declared<T> {
 /// The secrets that a configuration refers to, read.
 #[derive(Debug)]
 pub struct ConfigSecrets {
+    /// Where the store is, with the password that opens it.
+    pub store: StoreAt,
     /// The key that seals the store's secrets, if the configuration names one.
     pub seal_key: Option<SealKey>,
     /// As many as the configuration has tenants, in its order.
@@ -77,6 +81,16 @@ impl Config {
         self.read_secrets_from(&|name| std::env::var_os(name))
     }
 
+    /// Where the store is: reads the password that opens it, and no other secret.
+    ///
+    /// # Errors
+    /// That the password cannot be read, with the place of the reference.
+    pub fn store_at(&self) -> Result<StoreAt, Problems> {
+        let findings = Findings::default();
+        let store = Reading { findings: &findings, environment: &|name| std::env::var_os(name) }.store(self);
+        findings.into_warnings().map(|_| store)
+    }
+
     /// The same with another environment.
     pub(super) fn read_secrets_from(
         &self,
@@ -84,11 +98,12 @@ impl Config {
     ) -> Result<ConfigSecrets, Problems> {
         let findings = Findings::default();
         let reading = Reading { findings: &findings, environment };
+        let store = reading.store(self);
         let seal_key = self.seal.key.as_ref().and_then(|key| reading.read(key, SealKey::parse));
         let mut owners = HashMap::new();
         let tenants = self.tenants.iter().map(|tenant| reading.tenant(tenant, &mut owners)).collect();
         let warnings = findings.into_warnings()?;
-        Ok(ConfigSecrets { seal_key, tenants, warnings })
+        Ok(ConfigSecrets { store, seal_key, tenants, warnings })
     }
 }
 
@@ -99,6 +114,13 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Without a password where that cannot be read; then that is found, and nobody opens it.
+    fn store(&self, config: &Config) -> StoreAt {
+        let text = |text: &SecretText| Ok::<_, Infallible>(SecretText::new(text.as_str().to_owned()));
+        let password = config.store.password().and_then(|password| self.read(password, text));
+        config.store.at(&config.node, password.as_ref())
+    }
+
     fn tenant<'a>(&self, tenant: &'a TenantConfig, owners: &mut HashMap<KeyHash, &'a Place>) -> TenantSecrets {
         let mut keys = Vec::new();
         for key in &tenant.keys {

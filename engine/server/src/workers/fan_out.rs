@@ -9,7 +9,7 @@ use weft_core::event::Event;
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
 use weft_store::Store;
-use weft_store::work::{DeliveryWork, Finished, FinishedPass, NewDelivery, PassEnd};
+use weft_store::work::{DeliveryWork, Finished, FinishedPass, LaneNews, NewDelivery, PassEnd, Waiting};
 
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
@@ -40,7 +40,10 @@ pub struct FanOut {
 /// The places that wait for a pass's commit.
 struct Places {
     filled: Vec<(Reservation, DeliveryWork)>,
-    left_behind: bool,
+    /// Where deliveries must be claimed, and when.
+    left_behind: Vec<Waiting>,
+    /// When another pass must be claimed.
+    retry_at: Option<Timestamp>,
     end: &'static str,
 }
 
@@ -56,8 +59,8 @@ impl FanOut {
         }
         let now = self.clock.now();
         let (mut finished, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        for RunPass { event, finished: mut pass } in batch {
-            waiting.push((event.id, self.reserve(&event, &mut pass, now)));
+        for RunPass { event, finished: mut pass, bytes } in batch {
+            waiting.push((event.id, self.reserve(&event, &mut pass, now), bytes));
             finished.push(pass);
         }
         let answers = loop {
@@ -71,9 +74,10 @@ impl FanOut {
                 }
             }
         };
-        for ((event, places), answer) in waiting.into_iter().zip(answers) {
+        for ((event, places, _bytes), answer) in waiting.into_iter().zip(answers) {
             match answer {
-                Finished::Done => self.go_on(places),
+                Finished::Done => self.go_on(places, &LaneNews::default()),
+                Finished::DoneInLane(news) => self.go_on(places, &news),
                 Finished::LeaseLost => {
                     self.metrics.lease_lost();
                     tracing::warn!(event.id = %event, "the pass of {event} came too late; another has its lease");
@@ -86,7 +90,7 @@ impl FanOut {
     /// Reserves places for the deliveries of a pass and leases those that find one.
     fn reserve(&self, event: &Event, pass: &mut FinishedPass, now: Timestamp) -> Places {
         let lease = self.hand_over.term.from(now);
-        let mut places = Places { filled: Vec::new(), left_behind: false, end: "retry" };
+        let mut places = Places { filled: Vec::new(), left_behind: Vec::new(), retry_at: None, end: "retry" };
         match &mut pass.end {
             PassEnd::Routed { bodies, deliveries } => {
                 places.end = "routed";
@@ -101,26 +105,37 @@ impl FanOut {
                     delivery.lease = place.is_some().then_some(lease);
                     match place {
                         Some(place) => places.filled.push((place, first_work(event, delivery, body, lease))),
-                        None => places.left_behind = true,
+                        None => {
+                            let NewDelivery { destination, due_at, .. } = *delivery;
+                            places.left_behind.push(Waiting { destination, due_at });
+                        }
                     }
                 }
             }
             PassEnd::Dropped { .. } => places.end = "dropped",
             PassEnd::Dead { .. } => places.end = "dead",
-            PassEnd::Retry { .. } => places.left_behind = true,
+            PassEnd::Retry { at } => places.retry_at = Some(*at),
         }
         places
     }
 
-    fn go_on(&self, places: Places) {
+    fn go_on(&self, places: Places, news: &LaneNews) {
         if places.end != "retry" {
             self.metrics.event_ended(places.end);
         }
         for (place, work) in places.filled {
-            place.fill(work);
+            if !news.behind.contains(&work.id) {
+                place.fill(work);
+            }
         }
-        if places.left_behind {
-            self.hand_over.claims.wake();
+        if let Some(at) = news.opened {
+            self.hand_over.claims.passes_due(at);
+        }
+        if !places.left_behind.is_empty() {
+            self.hand_over.note(places.left_behind, self.clock.now());
+        }
+        if let Some(at) = places.retry_at {
+            self.hand_over.claims.passes_due(at);
         }
     }
 }

@@ -71,6 +71,7 @@ pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> FinishedPass {
     FinishedPass {
         key: PassKey { event: work.event.id, replay: work.replay },
         tenant: work.event.tenant,
+        ordering_key: work.event.ordering_key.clone(),
         number: work.number,
         lease: work.lease,
         started_at,
@@ -91,6 +92,7 @@ fn routed(plan: Plan, now: Timestamp, clock: &Clock) -> PassEnd {
             output: planned.output,
             body: planned.body,
             request: planned.request,
+            ordering_key: planned.ordering_key,
             planned_at: now,
             due_at: now.plus(planned.delay),
             ends_at: now.plus(DELIVERY_LIFETIME),

@@ -5,17 +5,18 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::sync::mpsc;
 use weft_core::event::Event;
 use weft_core::limits::CallLimits;
-use weft_store::work::{FinishedPass, PassWork};
+use weft_store::work::{FinishedPass, PassEnd, PassWork};
 
 use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::plugins::active::ActiveVersions;
 use crate::telemetry::Metrics;
 use crate::workers::pass::{PassContext, run_pass};
-use crate::workers::pass_queue::PassQueue;
+use crate::workers::pass_queue::{PassBytes, PassQueue, TakenPass};
 
 /// What every plugin thread leans on.
 #[derive(Clone)]
@@ -37,17 +38,18 @@ pub struct PassRunner {
 }
 
 /// A pass that has run, with the event that it ran on: the fan-out hands its deliveries on from memory.
-#[derive(Clone, Debug)]
 pub struct RunPass {
     /// The event.
     pub event: Arc<Event>,
     /// What came out.
     pub finished: FinishedPass,
+    /// What it holds in memory until it is stored.
+    pub bytes: PassBytes,
 }
 
 impl PassRunner {
     /// Runs one pass; `None` if its tenant is not in the catalog, so that the pass must wait.
-    pub fn run(&self, work: &PassWork) -> Option<RunPass> {
+    pub fn run(&self, work: &PassWork) -> Option<FinishedPass> {
         let catalog = self.catalog.snapshot();
         let Some(tenant) = catalog.tenant(work.event.tenant) else {
             tracing::warn!(event.id = %work.event.id, "the tenant of {} is not declared; it waits", work.event.id);
@@ -63,11 +65,11 @@ impl PassRunner {
             clock: &self.clock,
             metrics: &self.metrics,
         };
-        Some(RunPass { event: work.event.clone(), finished: run_pass(work, &context) })
+        Some(run_pass(work, &context))
     }
 
     /// Runs one pass; a defect of ours that panics costs this pass its lease, not the engine a thread.
-    fn run_contained(&self, work: &PassWork) -> Option<RunPass> {
+    fn run_contained(&self, work: &PassWork) -> Option<FinishedPass> {
         // What a panic could leave half done is this pass alone, and it is thrown away.
         catch_unwind(AssertUnwindSafe(|| self.run(work))).unwrap_or_else(|_| {
             tracing::error!(event.id = %work.event.id, "the pass of {} panicked; it runs again when its lease ends", work.event.id);
@@ -92,17 +94,28 @@ pub fn start_plugin_threads(
         .map(|number| {
             let (queue, runner, finished) = (queue.clone(), runner.clone(), finished.clone());
             std::thread::Builder::new().name(format!("weft-plugin-{number}")).spawn(move || {
-                while let Some((work, slot)) = queue.take() {
+                while let Some(TakenPass { work, slot, mut bytes }) = queue.take() {
                     let pass = runner.run_contained(&work);
                     // The tenant's turn comes again before the fan-out has room: the channel is the bound, not the slot.
                     drop(slot);
                     // What could not be run waits for its lease to end.
                     let Some(pass) = pass else { continue };
-                    if finished.blocking_send(pass).is_err() {
+                    bytes.add(bytes_of(&pass));
+                    if finished.blocking_send(RunPass { event: work.event, finished: pass, bytes }).is_err() {
                         return;
                     }
                 }
             })
         })
         .collect()
+}
+
+/// What a pass has made, as far as a plugin decides how much that is.
+fn bytes_of(pass: &FinishedPass) -> usize {
+    let bodies = match &pass.end {
+        PassEnd::Routed { bodies, .. } => bodies.iter().map(Bytes::len).sum(),
+        PassEnd::Dropped { .. } | PassEnd::Dead { .. } | PassEnd::Retry { .. } => 0,
+    };
+    let logs = pass.trace.steps.iter().flat_map(|step| &step.logs);
+    bodies + logs.map(|line| line.message.len()).sum::<usize>()
 }

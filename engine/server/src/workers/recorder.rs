@@ -9,25 +9,26 @@ use weft_core::delivery::DeadDelivery;
 use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::id::DestinationId;
 use weft_store::Store;
-use weft_store::work::{Finished, FinishedAttempt};
+use weft_store::work::{Finished, FinishedAttempt, Waiting};
 
 use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
-use crate::workers::claims::ClaimsWake;
+use crate::workers::answers::HeldAnswer;
+use crate::workers::intake::HandOver;
 
 /// Attempts of one commit at most.
 const BATCH_MAX: usize = 1_024;
 /// The wait before a commit that failed is tried again.
 const STORE_RETRY: Duration = Duration::from_millis(500);
 
-/// An attempt to record, with the destination that it was made at.
-#[derive(Clone, Debug)]
+/// An attempt to record.
+#[derive(Debug)]
 pub struct MadeAttempt {
-    /// Where it was made.
-    pub destination: DestinationId,
     /// What happened and what comes next.
     pub finished: FinishedAttempt,
+    /// What its answer takes of the memory for answers, until it is stored.
+    pub held: HeldAnswer,
 }
 
 /// The worker. Several may run on clones, so that a batch gathers while another commits.
@@ -39,8 +40,8 @@ pub struct Recorder {
     pub store: Store,
     /// Where a destination that is gone is disabled.
     pub catalog: CurrentCatalog,
-    /// Told of retries.
-    pub claims: ClaimsWake,
+    /// Told of retries, and of what an ordering key lets go next.
+    pub hand_over: HandOver,
     /// For the wait after a failed commit.
     pub clock: Clock,
     /// For the ends of deliveries.
@@ -69,9 +70,14 @@ impl Recorder {
                 }
             }
         };
+        let mut opened = Vec::new();
         for (made, answer) in batch.into_iter().zip(answers) {
             match answer {
-                Finished::Done => self.follow_up(&made).await,
+                Finished::Done => self.follow_up(&made.finished).await,
+                Finished::DoneInLane(news) => {
+                    self.follow_up(&made.finished).await;
+                    opened.extend(news.opened.map(|due_at| Waiting { destination: made.finished.destination, due_at }));
+                }
                 Finished::LeaseLost => {
                     self.metrics.lease_lost();
                     let id = made.finished.delivery;
@@ -79,16 +85,19 @@ impl Recorder {
                 }
             }
         }
+        if !opened.is_empty() {
+            self.hand_over.lanes_opened(opened, self.clock.now());
+        }
         true
     }
 
-    async fn follow_up(&self, made: &MadeAttempt) {
-        let id = made.finished.delivery;
-        match made.finished.next {
+    async fn follow_up(&self, made: &FinishedAttempt) {
+        let id = made.delivery;
+        match made.next {
             NextStep::Delivered => self.metrics.delivery_ended("delivered"),
             NextStep::Retry(at) => {
                 tracing::debug!(delivery.id = %id, "delivery {id} is tried again at {at}");
-                self.claims.wake_at(at);
+                self.hand_over.claims.deliveries_due(made.destination, at);
             }
             NextStep::Dead(reason) => {
                 self.metrics.delivery_ended("dead");

@@ -1,8 +1,10 @@
 //! Send and decide: makes the attempts, each as a task of its own, and says what comes next.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
 use weft_core::attempt::Attempt;
 use weft_core::decide::next_step;
 use weft_core::destination::Destination;
@@ -16,8 +18,8 @@ use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::config::LEASE_MARGIN;
 use crate::telemetry::Metrics;
-use crate::workers::claims::ClaimsWake;
-use crate::workers::outbox::{AttemptSlot, Outbox};
+use crate::workers::answers::AnswerRoom;
+use crate::workers::outbox::{AttemptSlot, Made, Outbox};
 use crate::workers::recorder::MadeAttempt;
 
 /// Deliveries ended by one look at lifetimes; where one is over, its neighbours' often are.
@@ -37,10 +39,10 @@ pub struct SendingParts {
     pub sender: Sender,
     /// Where attempts go.
     pub attempts: mpsc::Sender<MadeAttempt>,
+    /// Where answers wait with them.
+    pub answers: AnswerRoom,
     /// Where deliveries go back that cannot be sent now.
     pub store: Store,
-    /// Told when something has gone back.
-    pub claims: ClaimsWake,
     /// For the attempts' times and the jitter.
     pub clock: Clock,
     /// For the attempts' outcomes.
@@ -57,7 +59,7 @@ impl Sending {
     pub async fn tick(&self) -> bool {
         match self.0.outbox.take().await {
             Some((work, slot)) => {
-                self.attempt(work, slot).await;
+                self.attempt(work, &slot).await;
                 true
             }
             None => false,
@@ -66,38 +68,81 @@ impl Sending {
 
     /// Takes deliveries and makes their attempts beside each other, until the outbox is closed and all have ended.
     pub async fn run(&self) {
-        let mut under_way = tokio::task::JoinSet::new();
+        // Every task holds a sender; nothing is ever sent.
+        let (under_way, mut ended) = mpsc::channel::<Infallible>(1);
         while let Some((work, slot)) = self.0.outbox.take().await {
-            let sending = self.clone();
-            under_way.spawn(async move { sending.attempt(work, slot).await });
-            // What has ended is let go, or the set would grow for ever.
-            while under_way.try_join_next().is_some() {}
+            let (sending, under_way) = (self.clone(), under_way.clone());
+            tokio::spawn(async move {
+                sending.attempts(work, slot).await;
+                drop(under_way);
+            });
         }
-        while under_way.join_next().await.is_some() {}
+        drop(under_way);
+        ended.recv().await;
     }
 
-    async fn attempt(&self, work: DeliveryWork, slot: AttemptSlot) {
+    /// Makes one attempt after the other while deliveries wait: a busy sender neither starts tasks nor wakes others.
+    async fn attempts(&self, work: DeliveryWork, slot: AttemptSlot) {
+        let mut next = Some((work, slot));
+        while let Some((work, slot)) = next {
+            let made = self.attempt(work, &slot).await;
+            next = slot.pass_on(made);
+        }
+    }
+
+    async fn attempt(&self, work: DeliveryWork, slot: &AttemptSlot) -> Made {
         let parts = &*self.0;
         let catalog = parts.catalog.snapshot();
         let active = catalog.destination(work.destination).filter(|found| found.is_active());
+        // What is rare is boxed: the store's operations take more room than all the rest of an attempt, which every task would
+        // set aside and move.
         let (Some(destination), Some(target)) = (active, catalog.target(work.destination)) else {
-            return self.give_back(work).await;
+            Box::pin(self.give_back(work)).await;
+            return Made::Nothing;
         };
         let started_at = parts.clock.now();
         let needs = destination.timeouts.total + LEASE_MARGIN;
         if work.ends_at < started_at {
-            return self.expire(work, started_at).await;
+            Box::pin(self.expire(work, started_at)).await;
+            return Made::Nothing;
         }
         if work.lease.until < started_at.plus(needs) {
-            self.give_back(work).await;
-            return parts.claims.wake();
+            let again = work.destination;
+            Box::pin(self.give_back(work)).await;
+            parts.outbox.fell_behind([again]);
+            return Made::Nothing;
         }
-        let made = self.send(&work, destination, target, started_at).await;
-        // The slot is kept until the record has room: a full store slows the sending down.
-        if parts.attempts.send(made).await.is_err() {
-            tracing::warn!(delivery.id = %work.id, "an attempt of {} is not recorded: the engine stops", work.id);
+        let finished = self.send(&work, destination, target, started_at).await;
+        let is_answered = finished.attempt.outcome.status().is_some();
+        let made = if is_answered { Made::Answered } else { Made::Unanswered };
+        self.hand_on(finished, slot, made).await;
+        made
+    }
+
+    /// Hands an attempt on to be recorded. While the store is slow that takes its time, in which the attempt keeps its slot, so that
+    /// the sending slows down, and says nothing of the destination.
+    async fn hand_on(&self, finished: FinishedAttempt, slot: &AttemptSlot, made: Made) {
+        let parts = &*self.0;
+        let id = finished.delivery;
+        let answer = finished.attempt.response.as_ref();
+        let held = match parts.answers.try_hold(answer) {
+            Some(held) => held,
+            None => {
+                slot.is_over(made);
+                Box::pin(parts.answers.hold(answer)).await
+            }
+        };
+        let is_handed_on = match parts.attempts.try_send(MadeAttempt { finished, held }) {
+            Ok(()) => true,
+            Err(TrySendError::Full(attempt)) => {
+                slot.is_over(made);
+                Box::pin(parts.attempts.send(attempt)).await.is_ok()
+            }
+            Err(TrySendError::Closed(_)) => false,
+        };
+        if !is_handed_on {
+            tracing::warn!(delivery.id = %id, "an attempt of {id} is not recorded: the engine stops");
         }
-        drop(slot);
     }
 
     async fn send(
@@ -106,7 +151,7 @@ impl Sending {
         destination: &Destination,
         target: &PreparedTarget,
         started_at: Timestamp,
-    ) -> MadeAttempt {
+    ) -> FinishedAttempt {
         let parts = &*self.0;
         let webhook_id = webhook_id(work.event, work.output);
         let report = parts
@@ -140,16 +185,20 @@ impl Sending {
             outcome: report.outcome,
             response: report.response,
         };
-        MadeAttempt {
-            destination: work.destination,
-            finished: FinishedAttempt { delivery: work.id, lease: work.lease, attempt, next },
-        }
+        let DeliveryWork { id: delivery, destination, lease, .. } = *work;
+        FinishedAttempt { delivery, destination, ordering_key: work.ordering_key.clone(), lease, attempt, next }
     }
 
     /// Ends a delivery that was held or waited beyond its lifetime: no attempt is made after that.
     async fn expire(&self, work: DeliveryWork, now: Timestamp) {
+        let (destination, is_ordered) = (work.destination, work.ordering_key.is_some());
         self.give_back(work).await;
-        match self.0.store.expire_deliveries(EXPIRED_AT_ONCE, now).await {
+        let ended = self.0.store.expire_deliveries(EXPIRED_AT_ONCE, now).await;
+        if is_ordered {
+            // What waited behind it is open.
+            self.0.outbox.fell_behind([destination]);
+        }
+        match ended {
             Ok(count) => (0..count).for_each(|_| self.0.metrics.delivery_ended("dead")),
             Err(error) => {
                 tracing::warn!(

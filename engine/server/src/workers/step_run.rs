@@ -10,7 +10,6 @@ use weft_core::draft::{Draft, ViewTexts, named_headers};
 use weft_core::event::{Event, Header};
 use weft_core::limits::CallLimits;
 use weft_core::pipeline::Step;
-use weft_core::plan::subscribers;
 use weft_core::trace::{Answer, RoleAnswer, StepTrace};
 use weft_plugin_host::{CallContext, Instance, Version};
 
@@ -252,7 +251,9 @@ impl StepRun<'_> {
     }
 
     fn destinations_shown(&self, draft: &Draft, trace: &mut StepTrace) -> Vec<DestinationView> {
-        let shown: Vec<_> = subscribers(&draft.event_type, &self.tenant.destinations)
+        let subscribers = self.tenant.destinations.subscribers(&draft.event_type);
+        let shown: Vec<_> = subscribers
+            .into_iter()
             .map(|destination| DestinationView {
                 name: destination.name.to_string(),
                 kind: destination.kind.as_str().to_owned(),

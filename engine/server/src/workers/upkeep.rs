@@ -5,6 +5,7 @@ use std::time::Duration;
 use weft_store::{Store, StoreError};
 
 use crate::clock::Clock;
+use crate::workers::claims_wake::ClaimsWake;
 
 /// Rows of one transaction at most: a batch must not hold up the commits of live traffic.
 const BATCH: u32 = 200;
@@ -15,6 +16,8 @@ const EVERY: Duration = Duration::from_secs(60);
 pub struct Upkeep {
     /// What is kept up.
     pub store: Store,
+    /// Told when what has ended lets others go.
+    pub claims: ClaimsWake,
     /// For ages.
     pub clock: Clock,
     /// Age at which ended rows are pruned.
@@ -28,8 +31,14 @@ impl Upkeep {
     /// [`StoreError`]; what was done is done.
     pub async fn tick(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
+        let mut has_ended = false;
         while self.store.expire_deliveries(BATCH, now).await? > 0 {
+            has_ended = true;
             tokio::task::yield_now().await;
+        }
+        if has_ended {
+            // What waited behind it under its ordering key may be open.
+            self.claims.look_around();
         }
         let before = now.minus(self.retention);
         while self.store.prune(before, BATCH, now).await?.more {

@@ -1,18 +1,19 @@
 //! Tenants, keys and destinations, and what is sealed for them.
 
 use bytes::Bytes;
+use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use sqlx::{Row, SqliteConnection};
-use weft_core::destination::{DestinationStatus, DisabledReason};
+use weft_core::destination::DestinationStatus;
 use weft_core::id::DestinationId;
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::session::{Session, unavailable};
+use super::session::Session;
 use super::statements::{Hex, bytes, json, statements};
-use crate::catalog::{Catalog, Declaration, DeclaredKey, DestinationRecord, KeyRecord, TenantRecord};
-use crate::error::StoreError;
+use crate::catalog::{Catalog, Declaration, DeclaredKey};
+use crate::error::{StoreError, unavailable};
+use crate::rows::Cells;
+use crate::rows::catalog::{CatalogRows, columns_of, status};
 
 statements! {
     /// ?1: [id, name], ?2: now.
@@ -122,62 +123,21 @@ pub(super) async fn catalog(readers: &SqlitePool) -> Result<Catalog, StoreError>
 }
 
 async fn read(conn: &mut SqliteConnection) -> Result<Catalog, StoreError> {
-    let mut catalog = Catalog::default();
-    let mut places = std::collections::HashMap::new();
+    let mut catalog = CatalogRows::default();
     for row in rows(conn, TENANTS).await? {
-        let cells = Cells::new(&row, "tenants", "id");
-        places.insert(cells.int("seq")?, catalog.tenants.len());
-        catalog.tenants.push(TenantRecord {
-            id: cells.id("id")?,
-            name: cells.parsed("name")?,
-            declared: cells.flag("declared")?,
-            keys: Vec::new(),
-            destinations: Vec::new(),
-        });
+        catalog.tenant(&Cells::new(&row, "tenants", "id"))?;
     }
-    let place = |cells: &Cells<'_>, tenant: i64| {
-        let unknown = || cells.corrupt("tenant", format!("there is no tenant {tenant}"));
-        places.get(&tenant).copied().ok_or_else(unknown)
-    };
     for row in rows(conn, KEYS).await? {
-        let cells = Cells::new(&row, "api_keys", "id");
-        let key = KeyRecord {
-            id: cells.id("id")?,
-            name: cells.parsed("name")?,
-            hash: cells.array("hash")?,
-            declared: cells.flag("declared")?,
-        };
-        match cells.maybe_int("tenant")? {
-            None => catalog.operator_keys.push(key),
-            Some(tenant) => catalog.tenants[place(&cells, tenant)?].keys.push(key),
-        }
+        catalog.key(&Cells::new(&row, "api_keys", "id"))?;
     }
     for row in rows(conn, DESTINATIONS).await? {
-        let cells = Cells::new(&row, "destinations", "id");
-        let tenant = place(&cells, cells.int("tenant")?)?;
-        catalog.tenants[tenant].destinations.push(DestinationRecord {
-            id: cells.id("id")?,
-            name: cells.parsed("name")?,
-            status: status(&cells)?,
-            status_since: cells.time("status_since")?,
-        });
+        catalog.destination(&Cells::new(&row, "destinations", "id"))?;
     }
-    Ok(catalog)
+    Ok(catalog.read())
 }
 
 async fn rows(conn: &mut SqliteConnection, statement: &'static str) -> Result<Vec<SqliteRow>, StoreError> {
     sqlx::query(statement).fetch_all(conn).await.map_err(unavailable("read the catalog"))
-}
-
-/// Not being declared outweighs what else disables a destination.
-fn status(cells: &Cells<'_>) -> Result<DestinationStatus, StoreError> {
-    if !cells.flag("declared")? {
-        return Ok(DestinationStatus::Disabled(DisabledReason::Undeclared));
-    }
-    match cells.maybe_text("disabled")? {
-        None => Ok(DestinationStatus::Active),
-        Some(_) => cells.word("disabled", DisabledReason::parse).map(DestinationStatus::Disabled),
-    }
 }
 
 /// Enables or disables a destination; answers the status that it has then.
@@ -191,14 +151,9 @@ pub(super) async fn set_destination_status(
     let id = bytes(&id);
     let find = || sqlx::query(DESTINATION).bind(&id[..]);
     let Some(row) = find().fetch_optional(&mut session.conn).await.map_err(failed)? else { return Ok(None) };
-    let (seq, declared): (i64, i64) = (row.get("seq"), row.get("declared"));
-    let disabled: Option<String> = row.get("disabled");
-    let (declared, disabled) = match wanted {
-        DestinationStatus::Active => (declared, None),
-        DestinationStatus::Disabled(DisabledReason::Undeclared) => (0, disabled),
-        DestinationStatus::Disabled(reason) => (declared, Some(reason.as_str().to_owned())),
-    };
-    let set = sqlx::query(SET_STATUS).bind(seq).bind(declared).bind(disabled).bind(now.as_ms());
+    let cells = Cells::new(&row, "destinations", "seq");
+    let (declared, disabled) = columns_of(wanted, cells.flag("declared")?, cells.maybe_text("disabled")?);
+    let set = sqlx::query(SET_STATUS).bind(cells.int("seq")?).bind(declared).bind(disabled).bind(now.as_ms());
     set.execute(&mut session.conn).await.map_err(failed)?;
     let row = find().fetch_one(&mut session.conn).await.map_err(failed)?;
     status(&Cells::new(&row, "destinations", "seq")).map(Some)

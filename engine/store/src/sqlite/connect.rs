@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::OpenFlags;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::sqlite::{
     SqliteAutoVacuum, SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
@@ -22,7 +23,7 @@ const WAL_PAGES: &str = "4000";
 /// Kibibytes of page cache per connection, as SQLite wants it (negative); the writer's working set fits in.
 const WRITER_CACHE: &str = "-16384";
 
-/// Kibibytes of page cache per reading connection.
+/// Kibibytes of page cache of every other connection.
 const READER_CACHE: &str = "-4096";
 
 /// How long a connection waits for another process, e.g. a person's `sqlite3`, before it says that the database is busy.
@@ -37,8 +38,8 @@ const ROWS_AHEAD: usize = 512;
 /// `PRAGMA synchronous` as it is read back: 2 is FULL.
 const SYNCHRONOUS_FULL: i64 = 2;
 
-/// Opens the one connection that writes.
-pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
+/// Opens the connection that makes the database and writes what is rare.
+pub(crate) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
     let options = base(path)
         .create_if_missing(true)
         .page_size(PAGE_BYTES)
@@ -46,12 +47,46 @@ pub(super) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", WAL_PAGES)
-        .pragma("cache_size", WRITER_CACHE);
+        .pragma("cache_size", READER_CACHE);
     let mut conn = options.connect().await.map_err(database(path, "open"))?;
     must_be(&mut conn, path, "PRAGMA synchronous", &SYNCHRONOUS_FULL.to_string(), "2").await?;
     must_be(&mut conn, path, "PRAGMA journal_mode", "wal", "wal").await?;
     must_be(&mut conn, path, "PRAGMA auto_vacuum", "2", "2").await?;
     Ok(conn)
+}
+
+/// Opens the writer's own connection to a database that [`writer`] has made, with the same settings.
+pub(super) fn direct(path: &Path) -> Result<rusqlite::Connection, OpenError> {
+    let failed = |source: rusqlite::Error| OpenError::Database {
+        doing: "open for writing",
+        path: path.to_owned(),
+        source: sqlx::Error::Configuration(Box::new(source)),
+    };
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let conn = rusqlite::Connection::open_with_flags(path, flags).map_err(failed)?;
+    conn.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    conn.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+    for (setting, value) in [
+        // The words come from this program's enums; SQLite would build a table of the allowed ones for every row.
+        ("ignore_check_constraints", "ON"),
+        ("foreign_keys", "OFF"),
+        ("synchronous", "FULL"),
+        ("wal_autocheckpoint", WAL_PAGES),
+        ("cache_size", WRITER_CACHE),
+    ] {
+        conn.pragma_update_and_check(None, setting, value, |_| Ok(())).or_else(no_answer).map_err(failed)?;
+    }
+    let found: i64 = conn.pragma_query_value(None, "synchronous", |row| row.get(0)).map_err(failed)?;
+    if found == SYNCHRONOUS_FULL {
+        return Ok(conn);
+    }
+    let setting = "PRAGMA synchronous";
+    Err(OpenError::Setting { path: path.to_owned(), setting, wanted: "2", found: found.to_string() })
+}
+
+/// Some settings answer, and some do not.
+fn no_answer(error: rusqlite::Error) -> rusqlite::Result<()> {
+    if matches!(error, rusqlite::Error::QueryReturnedNoRows) { Ok(()) } else { Err(error) }
 }
 
 /// Opens the connections that read beside the writer.
@@ -66,11 +101,12 @@ pub(super) async fn readers(path: &Path, count: u32) -> Result<SqlitePool, OpenE
 }
 
 /// Opens one connection that only reads, whoever else works on the file.
-pub(super) async fn reader(path: &Path) -> Result<SqliteConnection, OpenError> {
+pub(crate) async fn reader(path: &Path) -> Result<SqliteConnection, OpenError> {
     base(path).read_only(true).connect().await.map_err(database(path, "open for reading"))
 }
 
-fn base(path: &Path) -> SqliteConnectOptions {
+/// What every connection has in common.
+pub(super) fn base(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new()
         .filename(path)
         .foreign_keys(false)
@@ -99,13 +135,27 @@ async fn must_be(
 }
 
 /// Brings the tables up to date; only ever forward.
-pub(super) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    migrator().run(conn).await.map_err(|source| OpenError::Migrate { path: path.to_owned(), source })
+pub(crate) async fn migrate(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    migrator().run(conn).await.map_err(|source| OpenError::Migrate { store: path.display().to_string(), source })
+}
+
+/// A table that a store has while another one is being moved into it.
+const HALF_MOVED: &str = "SELECT 1 FROM sqlite_schema WHERE name = 'store_move'";
+
+/// An engine must not work with a part of a store.
+pub(super) async fn refuse_half_moved(conn: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let mark = sqlx::query(HALF_MOVED).fetch_optional(conn).await.map_err(database(path, "look into"))?;
+    match mark {
+        None => Ok(()),
+        Some(_) => Err(OpenError::HalfMoved { store: path.display().to_string() }),
+    }
 }
 
 /// The migrations of this program, in order. A released one never changes.
-pub(super) const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "first", include_str!("../../migrations/sqlite/0001_first.sql"))];
+pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
+    (2, "order", include_str!("../../migrations/sqlite/0002_order.sql")),
+];
 
 fn migrator() -> Migrator {
     let migrations = MIGRATIONS.iter().map(|&(version, description, sql)| {
@@ -115,7 +165,7 @@ fn migrator() -> Migrator {
 }
 
 /// Makes an [`OpenError`] of what the database said.
-pub(super) fn database(path: &Path, doing: &'static str) -> impl FnOnce(sqlx::Error) -> OpenError + use<> {
+pub(crate) fn database(path: &Path, doing: &'static str) -> impl FnOnce(sqlx::Error) -> OpenError + use<> {
     let path = path.to_owned();
     move |source| OpenError::Database { doing, path, source }
 }

@@ -4,18 +4,15 @@
 //! tenant's, a destination's). Each range is read from the cursor on and the four are merged, so that a page costs
 //! about as much as it shows, unless a filter by reason passes over many.
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqlitePool;
 use sqlx::{Row, SqliteConnection};
-use weft_core::id::DeliveryId;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::session::unavailable;
 use super::statements::{bytes, statements};
-use crate::dead_letter::{
-    DeadDeliveryLetter, DeadLetter, DeadLetterCursor, DeadLetterFilter, DeadLetterKind, DeadLetterPage,
-};
-use crate::error::StoreError;
+use crate::dead_letter::{DeadLetterCursor, DeadLetterFilter, DeadLetterKind, DeadLetterPage};
+use crate::error::{StoreError, unavailable};
+use crate::rows::Cells;
+use crate::rows::dead_letter::{self, Placed, Range, placed};
 
 statements! {
     TENANT = "SELECT seq FROM tenants WHERE id = ?1";
@@ -94,13 +91,6 @@ ORDER BY deliveries.ended_at DESC, deliveries.id DESC
 LIMIT ?6";
 }
 
-/// A letter with its place in the list.
-struct Placed {
-    at: Timestamp,
-    id: [u8; 16],
-    letter: DeadLetter,
-}
-
 /// The row numbers that a filter means.
 struct Scope {
     tenant: Option<i64>,
@@ -116,22 +106,11 @@ pub(super) async fn page(
 ) -> Result<DeadLetterPage, StoreError> {
     let mut moment = readers.begin().await.map_err(unavailable("list dead letters"))?;
     let Some(scope) = scope(&mut moment, filter).await? else { return Ok(DeadLetterPage::default()) };
-    let mut placed = Vec::new();
-    for kind in [DeadLetterKind::Event, DeadLetterKind::Delivery] {
-        let unwanted = filter.kind.is_some_and(|wanted| wanted != kind)
-            || kind == DeadLetterKind::Event && scope.destination.is_some();
-        if unwanted {
-            continue;
-        }
-        for replayed in [false, true].into_iter().take(if filter.include_replayed { 2 } else { 1 }) {
-            placed.extend(range(&mut moment, &scope, filter, kind, replayed, cursor, limit).await?);
-        }
+    let mut letters = Vec::new();
+    for range in Range::all(filter) {
+        letters.extend(read(&mut moment, &scope, filter, range, cursor, limit).await?);
     }
-    placed.sort_by_key(|placed| std::cmp::Reverse((placed.at, placed.id)));
-    let more = placed.len() > limit as usize;
-    placed.truncate(limit as usize);
-    let next = placed.last().filter(|_| more).map(|last| DeadLetterCursor { at: last.at, id: last.id });
-    Ok(DeadLetterPage { letters: placed.into_iter().map(|placed| placed.letter).collect(), next })
+    Ok(dead_letter::page(letters, limit))
 }
 
 /// The rows that a filter names; nothing if there is no such tenant or destination.
@@ -152,28 +131,24 @@ async fn scope(conn: &mut SqliteConnection, filter: &DeadLetterFilter) -> Result
     Ok(Some(scope))
 }
 
-async fn range(
+async fn read(
     conn: &mut SqliteConnection,
     scope: &Scope,
     filter: &DeadLetterFilter,
-    kind: DeadLetterKind,
-    replayed: bool,
+    range: Range,
     cursor: Option<DeadLetterCursor>,
     limit: u32,
 ) -> Result<Vec<Placed>, StoreError> {
-    let statement = match (kind, scope) {
+    let statement = match (range.kind, scope) {
         (DeadLetterKind::Event, Scope { tenant: None, .. }) => EVENTS,
         (DeadLetterKind::Event, Scope { tenant: Some(_), .. }) => EVENTS_OF_TENANT,
         (DeadLetterKind::Delivery, Scope { destination: Some(_), .. }) => DELIVERIES_OF_DESTINATION,
         (DeadLetterKind::Delivery, Scope { tenant: Some(_), .. }) => DELIVERIES_OF_TENANT,
         (DeadLetterKind::Delivery, Scope { .. }) => DELIVERIES,
     };
-    // Without a cursor the list begins before `until`; with one, wherever is further on.
-    let until = filter.until.map(|until| (until, [0; 16]));
-    let from = cursor.map(|cursor| (cursor.at, cursor.id));
-    let (at, id) = [until, from].into_iter().flatten().min().unwrap_or((Timestamp::from_ms(i64::MAX), [0xff; 16]));
+    let (at, id) = dead_letter::place(filter, cursor);
     let rows = sqlx::query(statement)
-        .bind(replayed)
+        .bind(range.replayed)
         .bind(at.as_ms())
         .bind(&id[..])
         .bind(filter.since.map_or(i64::MIN, Timestamp::as_ms))
@@ -184,34 +159,5 @@ async fn range(
         .fetch_all(conn)
         .await
         .map_err(unavailable("list dead letters"))?;
-    rows.iter().map(|row| placed(row, kind)).collect()
-}
-
-fn placed(row: &SqliteRow, kind: DeadLetterKind) -> Result<Placed, StoreError> {
-    let table = match kind {
-        DeadLetterKind::Event => "events",
-        DeadLetterKind::Delivery => "deliveries",
-    };
-    let cells = Cells::new(row, table, "id");
-    let delivery = match kind {
-        DeadLetterKind::Event => None,
-        DeadLetterKind::Delivery => Some(DeadDeliveryLetter {
-            id: cells.id::<_>("id").map(|id: DeliveryId| id)?,
-            destination: cells.id("destination")?,
-            output: cells.number("output")?,
-            attempts: cells.number("attempts")?,
-        }),
-    };
-    let at = cells.time_of_state("ended_at")?;
-    let letter = DeadLetter {
-        tenant: cells.id("tenant")?,
-        event: cells.id("event")?,
-        event_type: cells.parsed("type")?,
-        delivery,
-        step: cells.maybe_text("step")?,
-        reason: cells.maybe_text("reason")?.unwrap_or_default(),
-        at,
-        replayed_by: cells.maybe_id("replayed_by")?,
-    };
-    Ok(Placed { at, id: cells.array("id")?, letter })
+    rows.iter().map(|row| placed(&Cells::new(row, range.table(), "id"), range.kind)).collect()
 }

@@ -1,4 +1,4 @@
-//! Deliveries that wait: storing them, finding out where some wait, claiming them and giving them back.
+//! Deliveries that wait: storing them, claiming them and giving them back.
 //!
 //! A waiting row's `due_at` says when somebody may next take it: a leased one's is the end of its lease. The index of waiting
 //! rows is (destination, lease_owner, due_at, ends_at), so that for each destination there are three ranges to look at and
@@ -6,65 +6,35 @@
 //! their time), and those of this start whose lease has ended. Leased rows are in the index as well: that is what makes a crash
 //! cost nothing but a start, without a write and without a scan.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, OnceLock};
 
+use rusqlite::{CachedStatement, params};
 use sqlx::sqlite::{SqliteArguments, SqlitePool};
 use sqlx::{Arguments, AssertSqlSafe, Row};
-use weft_core::delivery::{DeadDelivery, RequestParts};
+use weft_core::delivery::DeadDelivery;
 use weft_core::id::DeliveryId;
-use weft_core::plan::BodyRef;
+use weft_core::ordering_key::OrderingKey;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::ledger::Count;
-use super::session::{Session, unavailable};
-use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
-use super::writer::ClaimDeliveries;
-use crate::error::StoreError;
-use crate::work::{DeliveryWork, Lease, NewDelivery, Waiting, Want};
-
-pub(super) static INSERT: InsertRows<1> = InsertRows::new([Table {
-    head: "\
-INSERT INTO deliveries (
-    seq, id, tenant, event, replay, pass, output, destination, body, request, planned_at, ends_at,
-    due_at, lease_owner, state
-)",
-    row: "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 'pending')",
-    values: 14,
-}]);
+use super::lanes;
+use super::session::{Desk, Session};
+use super::statements::{Hex, bytes, json, statements};
+use crate::error::{StoreError, unavailable};
+use crate::lane::BEHIND;
+use crate::ledger::Count;
+use crate::rows::Cells;
+use crate::rows::work::{delivery_work, report};
+use crate::want::merged;
+use crate::work::{DeliveryWork, Lease, NewDelivery, Want};
+use crate::writer::ClaimDeliveries;
 
 statements! {
-    /// Walks from destination to destination through the index, and looks at the first row of each of its ranges. ?1: this start.
-    WAITING = "\
-WITH RECURSIVE waiting (destination) AS (
-    SELECT min(destination) FROM deliveries WHERE state = 'pending'
-    UNION ALL
-    SELECT (
-        SELECT min(further.destination)
-        FROM deliveries AS further
-        WHERE further.state = 'pending' AND further.destination > waiting.destination
-    )
-    FROM waiting
-    WHERE waiting.destination IS NOT NULL
+    INSERT = "\
+INSERT INTO deliveries (
+    seq, id, tenant, event, replay, pass, output, destination, body, request, planned_at, ends_at,
+    due_at, lease_owner, ordering_key, place, state
 )
-SELECT
-    destinations.id,
-    (
-        SELECT min(due_at) FROM deliveries
-        WHERE state = 'pending' AND destination = waiting.destination AND lease_owner = 0
-    ) AS free_due_at,
-    EXISTS (
-        SELECT 1 FROM deliveries
-        WHERE state = 'pending' AND destination = waiting.destination AND lease_owner > 0 AND lease_owner < ?1
-    ) AS has_void,
-    (
-        SELECT min(due_at) FROM deliveries
-        WHERE state = 'pending' AND destination = waiting.destination AND lease_owner = ?1
-    ) AS lease_ends_at
-FROM waiting
-CROSS JOIN destinations ON destinations.seq = waiting.destination";
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, 'pending')";
 
     /// The rows of one destination that may be taken: void leases, ended leases, free ones; oldest due first in each.
     CLAIMABLE = "\
@@ -102,7 +72,7 @@ WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'pending'";
     LOAD = "\
 SELECT
     deliveries.id, events.id AS event, tenants.id AS tenant, destinations.id AS destination, deliveries.output,
-    events.type, events.content_type, deliveries.request, bodies.bytes, deliveries.attempts, deliveries.ends_at
+    events.type, events.content_type, deliveries.request, deliveries.ordering_key, bodies.bytes, deliveries.attempts, deliveries.ends_at
 FROM json_each(?1) AS claimed
 CROSS JOIN deliveries ON deliveries.seq = claimed.value
 CROSS JOIN events ON events.seq = deliveries.event
@@ -121,7 +91,7 @@ WHERE deliveries.id = held.id
     AND deliveries.lease_owner = held.owner
     AND deliveries.due_at = held.until";
 
-    /// Free rows whose lifetime is over, from the index alone. ?1: now, ?2: how many.
+    /// Rows that nobody works on, also those behind others of their lanes, whose lifetime is over, from the index alone. ?1: now, ?2: how many.
     EXPIRED = "\
 WITH RECURSIVE waiting (destination) AS (
     SELECT min(destination) FROM deliveries WHERE state = 'pending'
@@ -139,16 +109,16 @@ FROM waiting
 CROSS JOIN deliveries
     ON deliveries.destination = waiting.destination
     AND deliveries.state = 'pending'
-    AND deliveries.lease_owner = 0
+    AND deliveries.lease_owner IN (-1, 0)
     AND deliveries.due_at <= ?1
 WHERE deliveries.ends_at <= ?1
 LIMIT ?2";
 
-    /// Ends those of the rows ?1 that are still free.
+    /// Ends those of the rows ?1 that still nobody works on.
     EXPIRE = "\
 UPDATE deliveries
-SET state = 'dead', reason = ?3, due_at = NULL, ended_at = ?2
-WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'pending' AND lease_owner = 0 AND ends_at <= ?2";
+SET state = 'dead', reason = ?3, due_at = NULL, lease_owner = 0, ended_at = ?2
+WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'pending' AND lease_owner IN (-1, 0) AND ends_at <= ?2";
 }
 
 /// What deliveries are planned for.
@@ -159,94 +129,55 @@ pub(super) struct Origin {
     pub(super) replay: Option<i64>,
     /// 0 if they were planned as the event was kept, or by a delivery's replay.
     pub(super) pass: u32,
-    /// The event's body.
-    pub(super) body: i64,
 }
 
-/// A delivery's row.
-pub(super) struct PlannedRow<'a> {
-    seq: i64,
-    origin: Origin,
-    body: i64,
-    new: &'a NewDelivery,
-}
+/// The statement that stores a delivery.
+pub(super) struct Insert<'s>(CachedStatement<'s>);
 
-/// Makes sure that the store knows what the deliveries name: their destinations, and bodies among `bodies` of their pass.
-pub(super) fn known(session: &Session, planned: &[NewDelivery], bodies: usize) -> Result<(), StoreError> {
-    for new in planned {
-        session.directory.destination(new.destination)?;
-        match new.body {
-            BodyRef::New(index) if index >= bodies => {
-                return Err(StoreError::Unknown { noun: "body", id: format!("{index} of delivery {}", new.id) });
-            }
-            BodyRef::Event | BodyRef::New(_) => {}
-        }
+impl<'s> Insert<'s> {
+    pub(super) fn prepare(desk: &Desk<'s>) -> rusqlite::Result<Self> {
+        desk.direct.prepare_cached(INSERT).map(Self)
     }
-    Ok(())
-}
 
-/// Numbers the deliveries of one event or pass; `made` are the rows of the bodies that the pass made and sends.
-pub(super) fn number<'a>(
-    session: &mut Session,
-    origin: Origin,
-    planned: &'a [NewDelivery],
-    made: &[Option<i64>],
-) -> impl Iterator<Item = PlannedRow<'a>> {
-    planned.iter().map(move |new| {
-        let body = match new.body {
-            BodyRef::Event => origin.body,
-            BodyRef::New(index) => made[index].expect("known() has found it, and what is sent is stored"),
+    /// Stores a delivery that `keep::known` has looked at, with the row of its body, and counts it in the ledger. Answers whether it waits
+    /// behind others of its lane.
+    pub(super) fn delivery(
+        &mut self,
+        desk: &mut Desk<'_>,
+        origin: Origin,
+        new: &NewDelivery,
+        body: i64,
+    ) -> rusqlite::Result<bool> {
+        let count = if origin.replay.is_some() { Count::ReplayDeliveries } else { Count::Deliveries };
+        desk.ledger.add(origin.tenant, new.planned_at, count, 1);
+        let destination = desk.directory.destination(new.destination).expect("known() has found it");
+        let key = new.ordering_key.as_ref();
+        let is_behind = key.map(|key| lanes::has_delivery(desk, destination, key)).transpose()?.unwrap_or(false);
+        let (due_at, owner) = match new.lease {
+            _ if is_behind => (new.due_at, BEHIND),
+            Some(lease) => (lease.until, lease.owner),
+            None => (new.due_at, 0),
         };
-        PlannedRow { seq: session.numbers.delivery(), origin, body, new }
-    })
-}
-
-/// Stores deliveries and counts them in the ledger.
-pub(super) async fn insert(session: &mut Session, rows: &[PlannedRow<'_>]) -> Result<(), sqlx::Error> {
-    for row in rows {
-        let count = if row.origin.replay.is_some() { Count::ReplayDeliveries } else { Count::Deliveries };
-        session.ledger.add(row.origin.tenant, row.new.planned_at, count, 1);
+        self.0.execute(params![
+            desk.numbers.delivery(),
+            bytes(&new.id),
+            origin.tenant,
+            origin.event,
+            origin.replay,
+            origin.pass,
+            new.output,
+            destination,
+            body,
+            (!new.request.is_plain()).then(|| json(&new.request)),
+            new.planned_at.as_ms(),
+            new.ends_at.as_ms(),
+            due_at.as_ms(),
+            owner,
+            key.map(OrderingKey::as_str),
+            key.map(|_| desk.numbers.place()),
+        ])?;
+        Ok(is_behind)
     }
-    let directory = &session.directory;
-    let bind = |values: &mut Values, row: &PlannedRow<'_>| {
-        let PlannedRow { seq, origin, body, new } = row;
-        values.int(*seq);
-        values.blob(&bytes(&new.id));
-        values.int(origin.tenant);
-        values.int(origin.event);
-        values.maybe_int(origin.replay);
-        values.int(origin.pass.into());
-        values.int(new.output.into());
-        values.int(directory.destination(new.destination).expect("known() has found it"));
-        values.int(*body);
-        values.maybe_text((!new.request.is_plain()).then(|| json(&new.request)).as_deref());
-        values.int(new.planned_at.as_ms());
-        values.int(new.ends_at.as_ms());
-        values.int(new.lease.map_or(new.due_at, |lease| lease.until).as_ms());
-        values.int(new.lease.map_or(0, |lease| lease.owner));
-    };
-    INSERT.insert(&mut session.conn, rows, [&bind]).await
-}
-
-/// Where deliveries wait that nobody works on.
-pub(super) async fn waiting(readers: &SqlitePool, start: i64, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
-    let rows = sqlx::query(WAITING)
-        .bind(start)
-        .fetch_all(readers)
-        .await
-        .map_err(unavailable("find out where deliveries wait"))?;
-    let mut waiting = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let cells = Cells::new(row, "destinations", "id");
-        let free = cells.maybe_int("free_due_at")?.map(Timestamp::from_ms);
-        let void = cells.flag("has_void")?.then_some(now);
-        // A lease of our own that has not ended is somebody's work, not a waiting row.
-        let ended = cells.maybe_int("lease_ends_at")?.map(Timestamp::from_ms).filter(|ends_at| *ends_at <= now);
-        if let Some(due_at) = [free, void, ended].into_iter().flatten().min() {
-            waiting.push(Waiting { destination: cells.id("id")?, due_at });
-        }
-    }
-    Ok(waiting)
 }
 
 /// The most destinations that one text of a claim asks for.
@@ -296,25 +227,6 @@ pub(super) async fn claim(
     Ok(Ok(rows))
 }
 
-/// One want for each destination: nothing is leased before all have been looked up, so a second would find the same rows.
-fn merged(wants: &[Want]) -> Vec<Want> {
-    let mut merged: Vec<Want> = Vec::with_capacity(wants.len());
-    let mut places = HashMap::with_capacity(wants.len());
-    for want in wants {
-        match places.entry(want.destination) {
-            Entry::Vacant(place) => {
-                place.insert(merged.len());
-                merged.push(*want);
-            }
-            Entry::Occupied(place) => {
-                let count = &mut merged[*place.get()].count;
-                *count = count.saturating_add(want.count);
-            }
-        }
-    }
-    merged
-}
-
 fn bind_want(values: &mut SqliteArguments, want: &Want, destination: i64, start: i64, now: Timestamp) {
     let (now, count) = (now.as_ms(), i64::from(want.count));
     let void = [destination, start, count];
@@ -337,33 +249,8 @@ pub(super) async fn load(readers: &SqlitePool, rows: &[i64], lease: Lease) -> Re
         .fetch_all(readers)
         .await
         .map_err(unavailable("read claimed deliveries"))?;
-    let works = rows.iter().map(|row| work(&Cells::new(row, "deliveries", "id"), lease));
+    let works = rows.iter().map(|row| delivery_work(&Cells::new(row, "deliveries", "id"), lease));
     Ok(works.filter_map(|work| work.inspect_err(report).ok()).collect())
-}
-
-fn work(cells: &Cells<'_>, lease: Lease) -> Result<DeliveryWork, StoreError> {
-    let request: RequestParts = cells.json("request")?;
-    let event_type = request.event_type.clone().map_or_else(|| cells.text("type"), Ok)?;
-    let content_type = request.content_type.clone().map_or_else(|| cells.text("content_type"), Ok)?;
-    Ok(DeliveryWork {
-        id: cells.id("id")?,
-        event: cells.id("event")?,
-        tenant: cells.id("tenant")?,
-        destination: cells.id("destination")?,
-        output: cells.number("output")?,
-        event_type,
-        content_type,
-        request,
-        body: cells.bytes("bytes")?,
-        number: cells.number::<u32>("attempts")?.saturating_add(1),
-        ends_at: cells.time("ends_at")?,
-        lease,
-    })
-}
-
-/// Says that a row was left out: a person must look, and the others go on.
-pub(super) fn report(error: &StoreError) {
-    tracing::error!(error = error as &dyn std::error::Error, "a claimed row cannot be read and is left out");
 }
 
 /// Gives deliveries back. They are due at once, before all that became due later than they were planned.
@@ -380,21 +267,23 @@ pub(super) async fn release(
     Ok(asks.iter().map(|_| Ok(())).collect())
 }
 
-/// Free deliveries whose lifetime is over.
+/// Deliveries that nobody works on whose lifetime is over.
 pub(super) async fn expired(readers: &SqlitePool, limit: u32, now: Timestamp) -> Result<Vec<i64>, StoreError> {
     let failed = unavailable("find deliveries whose lifetime is over");
     let rows = sqlx::query(EXPIRED).bind(now.as_ms()).bind(limit).fetch_all(readers).await.map_err(failed)?;
     rows.iter().map(|row| Cells::new(row, "deliveries", "seq").int("seq")).collect()
 }
 
-/// Ends those of `rows` that are still free; answers how many.
+/// Ends those of `rows` that still nobody works on, and opens what is first in their lanes; answers how many.
 pub(super) async fn expire(session: &mut Session, rows: &[i64], now: Timestamp) -> Result<u64, StoreError> {
+    let failed = unavailable("end deliveries whose lifetime is over");
     let done = sqlx::query(EXPIRE)
         .bind(json(rows))
         .bind(now.as_ms())
         .bind(DeadDelivery::Lifetime.as_str())
         .execute(&mut session.conn)
         .await
-        .map_err(unavailable("end deliveries whose lifetime is over"))?;
+        .map_err(failed)?;
+    lanes::open_deliveries_of(&mut session.conn, rows).await.map_err(failed)?;
     Ok(done.rows_affected())
 }

@@ -1,25 +1,23 @@
 //! Reading back everything that happened to one event.
 
 use std::collections::HashMap;
-use std::time::Duration;
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
-use weft_core::attempt::{Attempt, AttemptOutcome, ResponseSample, Waiting};
+use weft_core::attempt::Attempt;
 use weft_core::id::{DeliveryId, EventId, TenantId};
 
-use super::cells::Cells;
-use super::record::waiting_word;
-use super::session::unavailable;
 use super::statements::{bytes, statements};
-use crate::error::StoreError;
-use crate::history::{DeliveryRecord, DeliveryState, EventRecord, EventState, PassRecord, PassResult, ReplayRecord};
+use crate::error::{StoreError, unavailable};
+use crate::history::EventRecord;
+use crate::rows::Cells;
+use crate::rows::history::{attempt, delivery_record, event_record, pass_record, replay_record};
 
 statements! {
     EVENT = "\
 SELECT
     events.seq, events.id, tenants.id AS tenant, tenants.name AS tenant_name, events.source, events.external_id,
-    events.type, events.content_type, events.headers, length(bodies.bytes) AS body_bytes, events.received_at,
+    events.ordering_key, events.type, events.content_type, events.headers, length(bodies.bytes) AS body_bytes, events.received_at,
     events.state, events.passes, events.planned, events.due_at, events.lease_owner, events.ended_at, events.step,
     events.reason, replays.id AS replayed_by
 FROM events
@@ -48,7 +46,7 @@ ORDER BY replays.seq";
     DELIVERIES = "\
 SELECT
     deliveries.seq, deliveries.id, replays.id AS replay, deliveries.pass, deliveries.output,
-    destinations.id AS destination, destinations.name AS destination_name, deliveries.request,
+    destinations.id AS destination, destinations.name AS destination_name, deliveries.request, deliveries.ordering_key,
     length(bodies.bytes) AS body_bytes, deliveries.planned_at, deliveries.ends_at, deliveries.state,
     deliveries.due_at, deliveries.lease_owner, deliveries.ended_at, deliveries.reason, later.id AS replayed_by
 FROM deliveries
@@ -104,8 +102,9 @@ pub(super) async fn event(
     }
     for row in rows(conn, DELIVERIES, seq).await? {
         let cells = Cells::new(&row, "deliveries", "id");
-        let attempts = attempts.remove(&cells.int("seq")?).unwrap_or_default();
-        record.deliveries.push(delivery_record(&cells, attempts)?);
+        let mut delivery = delivery_record(&cells)?;
+        delivery.attempts = attempts.remove(&cells.int("seq")?).unwrap_or_default();
+        record.deliveries.push(delivery);
     }
     Ok(Some(record))
 }
@@ -121,137 +120,6 @@ async fn attempts(conn: &mut SqliteConnection, event: i64) -> Result<HashMap<i64
         attempts.entry(cells.int("delivery")?).or_default().push(attempt(&cells)?);
     }
     Ok(attempts)
-}
-
-fn event_record(cells: &Cells<'_>) -> Result<EventRecord, StoreError> {
-    Ok(EventRecord {
-        id: cells.id("id")?,
-        tenant: cells.id("tenant")?,
-        tenant_name: cells.parsed("tenant_name")?,
-        source: cells.text("source")?,
-        external_id: cells.maybe_text("external_id")?,
-        event_type: cells.parsed("type")?,
-        content_type: cells.text("content_type")?,
-        headers: cells.json("headers")?,
-        body_bytes: cells.number("body_bytes")?,
-        received_at: cells.time("received_at")?,
-        state: event_state(cells)?,
-        passes: Vec::new(),
-        replays: Vec::new(),
-        deliveries: Vec::new(),
-    })
-}
-
-/// The state of an event or of a replay, whose rows have the same columns for it.
-fn event_state(cells: &Cells<'_>) -> Result<EventState, StoreError> {
-    let step = || cells.maybe_text("step");
-    let reason = || Ok::<_, StoreError>(cells.maybe_text("reason")?.unwrap_or_default());
-    match cells.text("state")?.as_str() {
-        "received" => Ok(EventState::Received {
-            passes: cells.number("passes")?,
-            due_at: cells.time_of_state("due_at")?,
-            leased: cells.flag("lease_owner")?,
-        }),
-        "routed" => {
-            Ok(EventState::Routed { at: cells.time_of_state("ended_at")?, deliveries: cells.number("planned")? })
-        }
-        "dropped" => Ok(EventState::Dropped { at: cells.time_of_state("ended_at")?, step: step()?, reason: reason()? }),
-        "dead" => Ok(EventState::Dead {
-            at: cells.time_of_state("ended_at")?,
-            step: step()?,
-            reason: reason()?,
-            replayed_by: cells.maybe_id("replayed_by")?,
-        }),
-        other => Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
-    }
-}
-
-fn pass_record(cells: &Cells<'_>) -> Result<PassRecord, StoreError> {
-    Ok(PassRecord {
-        replay: cells.maybe_id("replay")?,
-        number: cells.number("number")?,
-        started_at: cells.time("started_at")?,
-        ended_at: cells.time("ended_at")?,
-        result: cells.word("result", |word| PassResult::ALL.into_iter().find(|result| result.as_str() == word))?,
-        trace: cells.json("trace")?,
-    })
-}
-
-fn replay_record(cells: &Cells<'_>) -> Result<ReplayRecord, StoreError> {
-    Ok(ReplayRecord {
-        id: cells.id("id")?,
-        delivery: cells.maybe_id("delivery")?,
-        created_at: cells.time("created_at")?,
-        state: event_state(cells)?,
-    })
-}
-
-fn delivery_record(cells: &Cells<'_>, attempts: Vec<Attempt>) -> Result<DeliveryRecord, StoreError> {
-    Ok(DeliveryRecord {
-        id: cells.id("id")?,
-        replay: cells.maybe_id("replay")?,
-        pass: cells.number("pass")?,
-        output: cells.number("output")?,
-        destination: cells.id("destination")?,
-        destination_name: cells.parsed("destination_name")?,
-        request: cells.json("request")?,
-        body_bytes: cells.number("body_bytes")?,
-        planned_at: cells.time("planned_at")?,
-        ends_at: cells.time("ends_at")?,
-        state: delivery_state(cells)?,
-        attempts,
-    })
-}
-
-fn delivery_state(cells: &Cells<'_>) -> Result<DeliveryState, StoreError> {
-    let reason = || Ok::<_, StoreError>(cells.maybe_text("reason")?.unwrap_or_default());
-    match cells.text("state")?.as_str() {
-        "pending" => {
-            Ok(DeliveryState::Pending { due_at: cells.time_of_state("due_at")?, leased: cells.flag("lease_owner")? })
-        }
-        "delivered" => Ok(DeliveryState::Delivered { at: cells.time_of_state("ended_at")? }),
-        "dead" => Ok(DeliveryState::Dead {
-            at: cells.time_of_state("ended_at")?,
-            reason: reason()?,
-            replayed_by: cells.maybe_id("replayed_by")?,
-        }),
-        "dropped" => Ok(DeliveryState::Dropped { at: cells.time_of_state("ended_at")?, reason: reason()? }),
-        "cancelled" => Ok(DeliveryState::Cancelled { at: cells.time_of_state("ended_at")?, reason: reason()? }),
-        other => Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
-    }
-}
-
-fn attempt(cells: &Cells<'_>) -> Result<Attempt, StoreError> {
-    let response = match cells.maybe_text("headers")? {
-        Some(_) => Some(ResponseSample { headers: cells.json("headers")?, body: cells.bytes("body")? }),
-        None => None,
-    };
-    Ok(Attempt {
-        number: cells.number("number")?,
-        started_at: cells.time("started_at")?,
-        took: cells.micros("took_us")?,
-        outcome: outcome(cells)?,
-        response,
-    })
-}
-
-fn outcome(cells: &Cells<'_>) -> Result<AttemptOutcome, StoreError> {
-    let reason = || Ok::<_, StoreError>(cells.maybe_text("detail")?.unwrap_or_default());
-    match cells.text("outcome")?.as_str() {
-        "accepted" => Ok(AttemptOutcome::Accepted { status: cells.number("status")? }),
-        "rejected" => Ok(AttemptOutcome::Rejected {
-            status: cells.number("status")?,
-            retry_after: cells.maybe_number("retry_after_ms")?.map(Duration::from_millis),
-        }),
-        "timed-out" => Ok(AttemptOutcome::TimedOut {
-            waiting_for: cells.word("detail", |word| {
-                [Waiting::Connection, Waiting::Response].into_iter().find(|waiting| waiting_word(*waiting) == word)
-            })?,
-        }),
-        "unreachable" => Ok(AttemptOutcome::Unreachable { reason: reason()? }),
-        "forbidden" => Ok(AttemptOutcome::Forbidden { reason: reason()? }),
-        other => Err(cells.corrupt("outcome", format!("{other:?} is none of its words"))),
-    }
 }
 
 /// The event that a delivery came from.

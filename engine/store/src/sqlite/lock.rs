@@ -11,13 +11,13 @@ const LOCK_NAME: &str = "weft.lock";
 
 /// Holds the lock until it is dropped; the system frees it when the process dies.
 #[derive(Debug)]
-pub(super) struct EngineLock {
+pub(crate) struct EngineLock {
     _file: File,
 }
 
 impl EngineLock {
     /// Takes the lock for the database at `database`, and writes this process's number into it for people to read.
-    pub(super) fn take(database: &Path) -> Result<Self, OpenError> {
+    pub(crate) fn take(database: &Path) -> Result<Self, OpenError> {
         let path = database.with_file_name(LOCK_NAME);
         let failed = |doing, path: &PathBuf| {
             let path = path.clone();

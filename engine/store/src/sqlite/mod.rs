@@ -1,36 +1,37 @@
 //! The store on SQLite: one file, one engine, one writer.
 
+pub(crate) mod backup;
 mod catalog;
-mod cells;
-mod check;
-mod connect;
+pub(crate) mod check;
+pub(crate) mod connect;
 mod dead_letters;
 mod deliveries;
-pub(crate) mod failpoint;
 mod finish;
 mod history;
 mod keep;
+mod lanes;
 mod ledger;
-mod lock;
+pub(crate) mod lock;
 mod passes;
 mod plugins;
 mod prune;
 mod record;
 mod replay;
+pub(crate) mod restore;
 mod session;
-mod statements;
+pub(crate) mod statements;
+mod stats;
 mod upkeep;
 mod versions;
-mod writer;
+mod waiting;
 
-use std::path::Path;
-use std::pin::Pin;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqlitePool;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::watch;
 use weft_core::destination::DestinationStatus;
 use weft_core::digest::Digest;
 use weft_core::id::{DeliveryId, DestinationId, EventId, PluginId, TenantId};
@@ -38,23 +39,26 @@ use weft_core::name::Name;
 use weft_core::time::Timestamp;
 
 use self::lock::EngineLock;
-use self::session::{Directory, Numbers, Session};
-use self::writer::{Ask, ClaimDeliveries, ClaimPasses, Command, Job, Keep};
+use self::session::{Numbers, Session};
 use crate::catalog::{Catalog, Declaration};
 use crate::check::CheckReport;
 use crate::dead_letter::{DeadLetterCursor, DeadLetterFilter, DeadLetterPage};
 use crate::error::{OpenError, StoreError};
 use crate::history::EventRecord;
+use crate::ledger::LedgerChanges;
 use crate::plugin::{
     Activated, Activation, ActivationRecord, NewPlugin, NewRefusal, NewVersion, PluginFileRecord, PluginRecord,
     RolledBack, VersionRecord,
 };
 use crate::replay::{NewDeliveryReplay, NewEventReplay, Replayed};
+use crate::stats::{StatsDepth, StoreStats};
 use crate::store::StoreOptions;
 use crate::upkeep::{Counts, Pruned};
 use crate::work::{
-    DeliveryWork, Finished, FinishedAttempt, FinishedPass, Ingested, KeepEvent, Lease, PassKey, PassWork, Waiting, Want,
+    DeliveryWork, Finished, FinishedAttempt, FinishedPass, Ingested, KeepEvent, Lease, PassKey, PassWork, Waiting,
+    WaitingCursor, WaitingPage, Want,
 };
+use crate::writer::{ClaimDeliveries, Writer};
 
 /// Counts an engine start.
 const START: &str = "INSERT INTO engine_starts (started_at) VALUES (?1)";
@@ -67,98 +71,52 @@ pub struct SqliteStore {
 
 #[derive(Debug)]
 struct Shared {
-    commands: mpsc::Sender<Command>,
+    writer: Writer<Session>,
     readers: SqlitePool,
     start: i64,
-}
-
-/// What a job's work comes to.
-type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
-
-/// A [`Job`] made of a closure.
-struct Work<F, T> {
-    work: Option<F>,
-    outcome: Option<Result<T, StoreError>>,
-    answer: oneshot::Sender<Result<T, StoreError>>,
-}
-
-impl<F, T> Job for Work<F, T>
-where
-    F: for<'s> FnOnce(&'s mut Session) -> Working<'s, T> + Send,
-    T: Send,
-{
-    fn run<'a>(&'a mut self, session: &'a mut Session) -> Working<'a, ()> {
-        Box::pin(async move {
-            let Some(work) = self.work.take() else { return Ok(()) };
-            let outcome = work(session).await;
-            let refused = outcome.is_err();
-            self.outcome = Some(outcome);
-            if refused { Err(StoreError::Closed) } else { Ok(()) }
-        })
-    }
-
-    fn settle(self: Box<Self>, failure: Option<StoreError>) {
-        let outcome = match failure {
-            Some(error) => Err(error),
-            None => self.outcome.unwrap_or(Err(StoreError::Closed)),
-        };
-        drop(self.answer.send(outcome));
-    }
+    /// Nobody else works on the file, so nobody is ever woken.
+    wakes: watch::Sender<u64>,
 }
 
 impl SqliteStore {
-    pub(crate) async fn open(options: &StoreOptions) -> Result<Self, OpenError> {
-        let path = options.path.as_path();
+    pub(crate) async fn open(path: &Path, options: &StoreOptions) -> Result<Self, OpenError> {
         let lock = EngineLock::take(path)?;
         let mut conn = connect::writer(path).await?;
         connect::migrate(&mut conn, path).await?;
-        let session = session(conn, options).await.map_err(connect::database(path, "start on"))?;
+        connect::refuse_half_moved(&mut conn, path).await?;
+        let direct = connect::direct(path)?;
+        let session = session(conn, direct, path, options, lock).await.map_err(connect::database(path, "start on"))?;
         let start = session.start;
         let readers = connect::readers(path, options.readers).await?;
-        let (commands, waiting) = mpsc::channel(writer::QUEUE_MAX);
-        writer::spawn(session, waiting, lock).map_err(|source| OpenError::File {
-            doing: "start the writer's thread for",
-            path: path.to_owned(),
-            source,
-        })?;
-        Ok(Self { shared: Arc::new(Shared { commands, readers, start }) })
+        let (writer, ()) = Writer::spawn(async move || Ok((session, ()))).await?;
+        Ok(Self { shared: Arc::new(Shared { writer, readers, start, wakes: watch::Sender::new(0) }) })
     }
 
     pub(crate) fn start_number(&self) -> i64 {
         self.shared.start
     }
 
+    pub(crate) fn wakes(&self) -> watch::Receiver<u64> {
+        self.shared.wakes.subscribe()
+    }
+
     pub(crate) async fn close(&self) {
-        let (done, closed) = oneshot::channel();
         // Readers first: the last connection to leave tidies the write-ahead log away, and that must be the writer's.
         self.shared.readers.close().await;
-        if self.shared.commands.send(Command::Close(done)).await.is_ok() {
-            drop(closed.await);
-        }
-    }
-
-    /// Asks the writer for something hot.
-    async fn ask<I, O>(&self, input: I, command: impl FnOnce(Ask<I, O>) -> Command) -> Result<O, StoreError> {
-        let (answer, answered) = oneshot::channel();
-        let command = command(Ask { input, answer });
-        self.shared.commands.send(command).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
-    }
-
-    /// Asks the writer for something rare.
-    async fn write<T, F>(&self, work: F) -> Result<T, StoreError>
-    where
-        T: Send + 'static,
-        F: for<'s> FnOnce(&'s mut Session) -> Working<'s, T> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        let job = Box::new(Work { work: Some(work), outcome: None, answer });
-        self.shared.commands.send(Command::Job(job)).await.map_err(|_| StoreError::Closed)?;
-        answered.await.map_err(|_| StoreError::Closed)?
+        self.shared.writer.close().await;
     }
 
     pub(crate) async fn keep(&self, events: Vec<KeepEvent>, now: Timestamp) -> Result<Vec<Ingested>, StoreError> {
-        self.ask(Keep { events, now }, Command::Keep).await
+        self.shared.writer.keep(events, now).await
+    }
+
+    pub(crate) fn keep_then(
+        &self,
+        event: KeepEvent,
+        now: Timestamp,
+        then: impl FnOnce(Result<Ingested, StoreError>) + Send + 'static,
+    ) -> Result<(), StoreError> {
+        self.shared.writer.keep_then(event, now, then)
     }
 
     pub(crate) async fn claim_passes(
@@ -167,24 +125,37 @@ impl SqliteStore {
         lease: Lease,
         now: Timestamp,
     ) -> Result<Vec<PassWork>, StoreError> {
-        let claimed = self.ask(ClaimPasses { limit, lease, now }, Command::ClaimPasses).await?;
+        let claimed = self.shared.writer.claim_passes(limit, lease, now).await?;
         passes::load(&self.shared.readers, &claimed, lease).await
     }
 
     pub(crate) async fn finish_passes(&self, passes: Vec<FinishedPass>) -> Result<Vec<Finished>, StoreError> {
-        self.ask(passes, Command::FinishPasses).await
+        self.shared.writer.finish_passes(passes).await
     }
 
     pub(crate) async fn release_passes(&self, passes: Vec<(PassKey, Lease)>) -> Result<(), StoreError> {
-        self.ask(passes, Command::ReleasePasses).await
+        self.shared.writer.release_passes(passes).await
     }
 
     pub(crate) async fn next_pass_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
         passes::next_due(&self.shared.readers, self.shared.start, now).await
     }
 
-    pub(crate) async fn waiting(&self, now: Timestamp) -> Result<Vec<Waiting>, StoreError> {
-        deliveries::waiting(&self.shared.readers, self.shared.start, now).await
+    pub(crate) async fn waiting_page(
+        &self,
+        after: Option<WaitingCursor>,
+        limit: u32,
+        now: Timestamp,
+    ) -> Result<WaitingPage, StoreError> {
+        waiting::page(&self.shared.readers, self.shared.start, after, limit, now).await
+    }
+
+    pub(crate) async fn first_due(
+        &self,
+        destinations: &[DestinationId],
+        now: Timestamp,
+    ) -> Result<Vec<Waiting>, StoreError> {
+        waiting::first_due(&self.shared.readers, self.shared.start, destinations, now).await
     }
 
     pub(crate) async fn claim_deliveries(
@@ -193,16 +164,16 @@ impl SqliteStore {
         lease: Lease,
         now: Timestamp,
     ) -> Result<Vec<DeliveryWork>, StoreError> {
-        let claimed = self.ask(ClaimDeliveries { wants, lease, now }, Command::ClaimDeliveries).await?;
+        let claimed = self.shared.writer.claim_deliveries(ClaimDeliveries { wants, lease, now }).await?;
         deliveries::load(&self.shared.readers, &claimed, lease).await
     }
 
     pub(crate) async fn record(&self, attempts: Vec<FinishedAttempt>) -> Result<Vec<Finished>, StoreError> {
-        self.ask(attempts, Command::Record).await
+        self.shared.writer.record(attempts).await
     }
 
     pub(crate) async fn release_deliveries(&self, deliveries: Vec<(DeliveryId, Lease)>) -> Result<(), StoreError> {
-        self.ask(deliveries, Command::ReleaseDeliveries).await
+        self.shared.writer.release_deliveries(deliveries).await
     }
 
     pub(crate) async fn expire_deliveries(&self, limit: u32, now: Timestamp) -> Result<u64, StoreError> {
@@ -210,11 +181,17 @@ impl SqliteStore {
         if expired.is_empty() {
             return Ok(0);
         }
-        self.write(move |session| Box::pin(async move { deliveries::expire(session, &expired, now).await })).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(async move { deliveries::expire(session, &expired, now).await }))
+            .await
     }
 
     pub(crate) async fn replay_deliveries(&self, replays: Vec<NewDeliveryReplay>) -> Result<Vec<Replayed>, StoreError> {
-        self.write(move |session| Box::pin(async move { replay::deliveries(session, &replays).await })).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(async move { replay::deliveries(session, &replays).await }))
+            .await
     }
 
     pub(crate) async fn replay_events(
@@ -222,7 +199,10 @@ impl SqliteStore {
         replays: Vec<NewEventReplay>,
         now: Timestamp,
     ) -> Result<Vec<Replayed>, StoreError> {
-        self.write(move |session| Box::pin(async move { replay::events(session, &replays, now).await })).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(async move { replay::events(session, &replays, now).await }))
+            .await
     }
 
     pub(crate) async fn event(&self, tenant: Option<TenantId>, id: EventId) -> Result<Option<EventRecord>, StoreError> {
@@ -251,11 +231,14 @@ impl SqliteStore {
     }
 
     pub(crate) async fn prune(&self, before: Timestamp, limit: u32, now: Timestamp) -> Result<Pruned, StoreError> {
-        self.write(move |session| Box::pin(prune::prune(session, before, limit, now))).await
+        self.shared.writer.write(move |session| Box::pin(prune::prune(session, before, limit, now))).await
     }
 
     pub(crate) async fn declare(&self, declaration: Declaration, now: Timestamp) -> Result<Catalog, StoreError> {
-        self.write(move |session| Box::pin(async move { catalog::declare(session, &declaration, now).await })).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(async move { catalog::declare(session, &declaration, now).await }))
+            .await
     }
 
     pub(crate) async fn catalog(&self) -> Result<Catalog, StoreError> {
@@ -268,7 +251,10 @@ impl SqliteStore {
         status: DestinationStatus,
         now: Timestamp,
     ) -> Result<Option<DestinationStatus>, StoreError> {
-        self.write(move |session| Box::pin(catalog::set_destination_status(session, id, status, now))).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(catalog::set_destination_status(session, id, status, now)))
+            .await
     }
 
     pub(crate) async fn put_sealed(
@@ -278,7 +264,10 @@ impl SqliteStore {
         sealed: Bytes,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        self.write(move |session| Box::pin(catalog::put_sealed(session, destination, name, sealed, now))).await
+        self.shared
+            .writer
+            .write(move |session| Box::pin(catalog::put_sealed(session, destination, name, sealed, now)))
+            .await
     }
 
     pub(crate) async fn sealed(&self, destination: DestinationId) -> Result<Vec<(Name, Bytes)>, StoreError> {
@@ -286,7 +275,7 @@ impl SqliteStore {
     }
 
     pub(crate) async fn plugin(&self, plugin: NewPlugin, now: Timestamp) -> Result<PluginRecord, StoreError> {
-        self.write(move |session| Box::pin(plugins::plugin(session, plugin, now))).await
+        self.shared.writer.write(move |session| Box::pin(plugins::plugin(session, plugin, now))).await
     }
 
     pub(crate) async fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
@@ -302,19 +291,19 @@ impl SqliteStore {
     }
 
     pub(crate) async fn save_version(&self, version: NewVersion, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |session| Box::pin(versions::save_version(session, version, now))).await
+        self.shared.writer.write(move |session| Box::pin(versions::save_version(session, version, now))).await
     }
 
     pub(crate) async fn save_refusal(&self, refusal: NewRefusal, now: Timestamp) -> Result<(), StoreError> {
-        self.write(move |session| Box::pin(versions::save_refusal(session, refusal, now))).await
+        self.shared.writer.write(move |session| Box::pin(versions::save_refusal(session, refusal, now))).await
     }
 
     pub(crate) async fn activate(&self, activation: Activation, now: Timestamp) -> Result<Activated, StoreError> {
-        self.write(move |session| Box::pin(plugins::activate(session, activation, now))).await
+        self.shared.writer.write(move |session| Box::pin(plugins::activate(session, activation, now))).await
     }
 
     pub(crate) async fn rollback(&self, plugin: PluginId, now: Timestamp) -> Result<RolledBack, StoreError> {
-        self.write(move |session| Box::pin(plugins::rollback(session, plugin, now))).await
+        self.shared.writer.write(move |session| Box::pin(plugins::rollback(session, plugin, now))).await
     }
 
     pub(crate) async fn activations(&self, plugin: PluginId, limit: u32) -> Result<Vec<ActivationRecord>, StoreError> {
@@ -327,17 +316,26 @@ impl SqliteStore {
 }
 
 /// Counts this start and reads what the writer keeps in memory.
-async fn session(mut conn: SqliteConnection, options: &StoreOptions) -> Result<Session, sqlx::Error> {
+async fn session(
+    mut conn: SqliteConnection,
+    direct: rusqlite::Connection,
+    path: &Path,
+    options: &StoreOptions,
+    lock: EngineLock,
+) -> Result<Session, sqlx::Error> {
     let started = sqlx::query(START).bind(options.now.as_ms()).execute(&mut conn).await?;
     Ok(Session {
         numbers: Numbers::load(&mut conn).await?,
-        directory: Directory::load(&mut conn).await?,
+        directory: session::directory(&mut conn).await?,
         conn,
-        path: options.path.clone(),
+        direct,
+        is_rare: false,
+        path: path.to_owned(),
         start: started.last_insert_rowid(),
         dedupe_for: options.dedupe_for,
-        ledger: ledger::LedgerChanges::default(),
+        ledger: LedgerChanges::default(),
         prune_from: 0,
+        lock,
     })
 }
 
@@ -345,6 +343,7 @@ async fn session(mut conn: SqliteConnection, options: &StoreOptions) -> Result<S
 #[derive(Debug)]
 pub struct SqliteSnapshot {
     conn: SqliteConnection,
+    path: PathBuf,
 }
 
 impl SqliteSnapshot {
@@ -352,11 +351,15 @@ impl SqliteSnapshot {
         let mut conn = connect::reader(path).await?;
         let failed = |doing| connect::database(path, doing);
         sqlx::query("BEGIN").execute(&mut conn).await.map_err(failed("begin a snapshot of"))?;
-        Ok(Self { conn })
+        Ok(Self { conn, path: path.to_owned() })
     }
 
     pub(crate) async fn check(&mut self) -> Result<CheckReport, StoreError> {
         check::check(&mut self.conn).await
+    }
+
+    pub(crate) async fn stats(&mut self, depth: StatsDepth) -> Result<StoreStats, StoreError> {
+        stats::stats(&mut self.conn, &self.path, depth).await
     }
 }
 

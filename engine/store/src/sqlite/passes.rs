@@ -1,20 +1,18 @@
 //! Passes that wait: of events, and of replays of events. Their rows have the same columns and the same index.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
-use weft_core::event::Event;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::deliveries::report;
-use super::session::{Session, unavailable};
+use super::session::Session;
 use super::statements::{Hex, bytes, json, statements};
-use super::writer::{ClaimPasses, ClaimedPasses};
-use crate::error::StoreError;
+use crate::error::{StoreError, unavailable};
+use crate::rows::Cells;
+use crate::rows::work::{pass_work, report};
 use crate::work::{Lease, PassKey, PassWork};
+use crate::writer::{ClaimPasses, Claimed};
 
 statements! {
     /// What may be taken: void leases, ended leases, free ones. ?1: this start, ?2: now, ?3: how many.
@@ -75,8 +73,8 @@ WHERE seq IN (SELECT value FROM json_each(?2)) AND state = 'received'";
     /// Reads events ?1, as far as they still are leased by ?2 until ?3.
     LOAD_EVENTS = "\
 SELECT
-    events.seq, events.id, tenants.id AS tenant, events.source, events.external_id, events.type,
-    events.content_type, events.headers, bodies.bytes, events.received_at, events.passes, NULL AS replay
+    events.seq, events.id, tenants.id AS tenant, events.source, events.external_id, events.ordering_key,
+    events.type, events.content_type, events.headers, bodies.bytes, events.received_at, events.passes, NULL AS replay
 FROM json_each(?1) AS claimed
 CROSS JOIN events ON events.seq = claimed.value
 CROSS JOIN tenants ON tenants.seq = events.tenant
@@ -86,8 +84,8 @@ WHERE events.state = 'received' AND events.lease_owner = ?2 AND events.due_at = 
     /// The same for the events of replays ?1.
     LOAD_REPLAYS = "\
 SELECT
-    replays.seq, events.id, tenants.id AS tenant, events.source, events.external_id, events.type,
-    events.content_type, events.headers, bodies.bytes, events.received_at, replays.passes, replays.id AS replay
+    replays.seq, events.id, tenants.id AS tenant, events.source, events.external_id, events.ordering_key,
+    events.type, events.content_type, events.headers, bodies.bytes, events.received_at, replays.passes, replays.id AS replay
 FROM json_each(?1) AS claimed
 CROSS JOIN replays ON replays.seq = claimed.value
 CROSS JOIN events ON events.seq = replays.event
@@ -124,14 +122,14 @@ SELECT
 }
 
 /// Claims passes; answers their rows.
-pub(super) async fn claim(session: &mut Session, ask: &ClaimPasses) -> Result<ClaimedPasses, sqlx::Error> {
+pub(super) async fn claim(session: &mut Session, ask: &ClaimPasses) -> Result<Claimed<i64>, sqlx::Error> {
     let rows = sqlx::query(CLAIMABLE)
         .bind(session.start)
         .bind(ask.now.as_ms())
         .bind(ask.limit)
         .fetch_all(&mut session.conn)
         .await?;
-    let mut claimed = ClaimedPasses::default();
+    let mut claimed = Claimed::default();
     for row in rows {
         let seq = row.try_get("seq")?;
         if row.try_get::<i64, _>("kind")? == 0 { claimed.events.push(seq) } else { claimed.replays.push(seq) }
@@ -151,7 +149,7 @@ pub(super) async fn claim(session: &mut Session, ask: &ClaimPasses) -> Result<Cl
 /// Reads claimed passes. One that cannot be read is left out, and keeps its lease until that ends.
 pub(super) async fn load(
     readers: &SqlitePool,
-    claimed: &ClaimedPasses,
+    claimed: &Claimed<i64>,
     lease: Lease,
 ) -> Result<Vec<PassWork>, StoreError> {
     let mut works = Vec::with_capacity(claimed.events.len() + claimed.replays.len());
@@ -168,26 +166,10 @@ pub(super) async fn load(
             .fetch_all(readers)
             .await
             .map_err(unavailable("read claimed passes"))?;
-        let read = rows.iter().map(|row| work(&Cells::new(row, table, "id"), lease));
+        let read = rows.iter().map(|row| pass_work(&Cells::new(row, table, "id"), lease));
         works.extend(read.filter_map(|work| work.inspect_err(report).ok()));
     }
     Ok(works)
-}
-
-fn work(cells: &Cells<'_>, lease: Lease) -> Result<PassWork, StoreError> {
-    let event = Event {
-        id: cells.id("id")?,
-        tenant: cells.id("tenant")?,
-        source: cells.text("source")?,
-        external_id: cells.maybe_text("external_id")?,
-        event_type: cells.parsed("type")?,
-        content_type: cells.text("content_type")?,
-        headers: cells.json("headers")?,
-        body: cells.bytes("bytes")?,
-        received_at: cells.time("received_at")?,
-    };
-    let number = cells.number::<u32>("passes")?.saturating_add(1);
-    Ok(PassWork { event: Arc::new(event), replay: cells.maybe_id("replay")?, number, lease })
 }
 
 /// Gives passes back: due at once.

@@ -1,18 +1,19 @@
 //! Which version of a plugin is active, who changed it, and the way back.
 
-use sqlx::sqlite::{SqlitePool, SqliteRow};
+use sqlx::sqlite::SqlitePool;
 use weft_core::digest::Digest;
 use weft_core::id::PluginId;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::session::{Session, unavailable};
+use super::session::Session;
 use super::statements::{bytes, statements};
-use crate::error::StoreError;
+use crate::error::{StoreError, unavailable};
 use crate::plugin::{
     Activated, ActivatedBy, Activation, ActivationRecord, NewPlugin, PluginFileRecord, PluginMode, PluginRecord,
     RolledBack,
 };
+use crate::rows::Cells;
+use crate::rows::plugin::{Found, Seen, activation_record, activator, file_record, mode_word, plugin_record, refusal};
 
 statements! {
     /// ?1: id, ?2: tenant or null, ?3: name, ?4: now.
@@ -34,9 +35,11 @@ ORDER BY plugins.tenant IS NOT NULL, plugins.name, plugins.seq";
 
     BY_ID = "SELECT seq, mode, active FROM plugins WHERE id = ?1";
 
-    VERSION = "SELECT state, rolled_back_at FROM plugin_versions WHERE plugin = ?1 AND digest = ?2";
-
-    FILE = "SELECT folder, activated FROM plugin_files WHERE folder = ?1 AND name = ?2";
+    /// What is known of version ?2 of plugin ?1, and what file ?4 in folder ?3 was activated with last.
+    SEEN = "\
+SELECT state, rolled_back_at, (SELECT activated FROM plugin_files WHERE folder = ?3 AND name = ?4) AS of_file
+FROM plugin_versions
+WHERE plugin = ?1 AND digest = ?2";
 
     REMEMBER_FILE = "\
 INSERT INTO plugin_files (folder, name, plugin, activated) VALUES (?1, ?2, ?3, ?4)
@@ -83,46 +86,12 @@ JOIN plugins ON plugins.seq = plugin_files.plugin
 ORDER BY plugin_files.folder, plugin_files.name";
 }
 
-/// A plugin as a change of it needs it.
-pub(super) struct Found {
-    pub(super) seq: i64,
-    mode: PluginMode,
-    active: Option<Digest>,
-}
-
-const fn mode_word(mode: PluginMode) -> &'static str {
-    match mode {
-        PluginMode::Following => "following",
-        PluginMode::Pinned => "pinned",
-    }
-}
-
-fn mode(cells: &Cells<'_>) -> Result<PluginMode, StoreError> {
-    cells.word("mode", |word| [PluginMode::Following, PluginMode::Pinned].into_iter().find(|it| mode_word(*it) == word))
-}
-
-fn maybe_digest(cells: &Cells<'_>, column: &'static str) -> Result<Option<Digest>, StoreError> {
-    Ok(cells.maybe_array(column)?.map(Digest::from_bytes))
-}
-
 /// Finds a plugin that must be there.
 pub(super) async fn find(session: &mut Session, id: PluginId) -> Result<Found, StoreError> {
     let failed = unavailable("find a plugin");
     let row = sqlx::query(BY_ID).bind(&bytes(&id)[..]).fetch_optional(&mut session.conn).await.map_err(failed)?;
     let row = row.ok_or_else(|| StoreError::Unknown { noun: "plugin", id: id.to_string() })?;
-    let cells = Cells::new(&row, "plugins", "seq");
-    Ok(Found { seq: cells.int("seq")?, mode: mode(&cells)?, active: maybe_digest(&cells, "active")? })
-}
-
-fn record(row: &SqliteRow) -> Result<PluginRecord, StoreError> {
-    let cells = Cells::new(row, "plugins", "id");
-    Ok(PluginRecord {
-        id: cells.id("id")?,
-        tenant: cells.maybe_id("tenant")?,
-        name: cells.parsed("name")?,
-        mode: mode(&cells)?,
-        active: maybe_digest(&cells, "active")?,
-    })
+    Found::read(&Cells::new(&row, "plugins", "seq"))
 }
 
 /// Finds a plugin by owner and name, or makes it.
@@ -133,13 +102,14 @@ pub(super) async fn plugin(session: &mut Session, new: NewPlugin, now: Timestamp
     let make = sqlx::query(MAKE).bind(&id[..]).bind(tenant).bind(new.name.as_str()).bind(now.as_ms());
     make.execute(&mut session.conn).await.map_err(failed)?;
     let by_name = sqlx::query(BY_NAME).bind(tenant).bind(new.name.as_str());
-    record(&by_name.fetch_one(&mut session.conn).await.map_err(failed)?)
+    let row = by_name.fetch_one(&mut session.conn).await.map_err(failed)?;
+    plugin_record(&Cells::new(&row, "plugins", "id"))
 }
 
 /// Every plugin.
 pub(super) async fn plugins(readers: &SqlitePool) -> Result<Vec<PluginRecord>, StoreError> {
     let rows = sqlx::query(ALL).fetch_all(readers).await.map_err(unavailable("read the plugins"))?;
-    rows.iter().map(record).collect()
+    rows.iter().map(|row| plugin_record(&Cells::new(row, "plugins", "id"))).collect()
 }
 
 /// Makes a version active, if nothing speaks against it.
@@ -149,7 +119,8 @@ pub(super) async fn activate(
     now: Timestamp,
 ) -> Result<Activated, StoreError> {
     let found = find(session, activation.plugin).await?;
-    if let Some(refused) = refusal(session, &found, &activation).await? {
+    let seen = seen(session, &found, &activation).await?;
+    if let Some(refused) = refusal(&found, &activation, seen) {
         return Ok(refused);
     }
     let digest = activation.digest;
@@ -171,38 +142,18 @@ pub(super) async fn activate(
     Ok(Activated::Done { previous: found.active })
 }
 
-/// What speaks against an activation.
-async fn refusal(
-    session: &mut Session,
-    found: &Found,
-    activation: &Activation,
-) -> Result<Option<Activated>, StoreError> {
-    let failed = unavailable("look at a version of a plugin");
-    let digest = &activation.digest.as_bytes()[..];
-    let version = sqlx::query(VERSION).bind(found.seq).bind(digest).fetch_optional(&mut session.conn).await;
-    let Some(version) = version.map_err(failed)? else { return Ok(Some(Activated::NotReady)) };
-    let version = Cells::new(&version, "plugin_versions", "state");
-    if version.text("state")? != "ready" {
-        return Ok(Some(Activated::NotReady));
-    }
-    if found.active == Some(activation.digest) {
-        return Ok(None);
-    }
-    if let ActivatedBy::File { folder, name } = &activation.by {
-        if found.mode == PluginMode::Pinned {
-            return Ok(Some(Activated::Pinned));
-        }
-        let file = sqlx::query(FILE).bind(folder).bind(name).fetch_optional(&mut session.conn).await.map_err(failed)?;
-        let last = file.map(|row| Cells::new(&row, "plugin_files", "folder").array("activated")).transpose()?;
-        if last.map(Digest::from_bytes) == Some(activation.digest) {
-            return Ok(Some(Activated::FileUnchanged));
-        }
-        if version.maybe_int("rolled_back_at")?.is_some() {
-            return Ok(Some(Activated::RolledBack));
-        }
-    }
-    let changed = found.active != activation.expected;
-    Ok(changed.then_some(Activated::Changed { active: found.active }))
+/// What the store knows of the version that is to be activated.
+async fn seen(session: &mut Session, found: &Found, activation: &Activation) -> Result<Option<Seen>, StoreError> {
+    let (_, folder, file) = activator(&activation.by);
+    let row = sqlx::query(SEEN)
+        .bind(found.seq)
+        .bind(&activation.digest.as_bytes()[..])
+        .bind(folder)
+        .bind(file)
+        .fetch_optional(&mut session.conn)
+        .await
+        .map_err(unavailable("look at a version of a plugin"))?;
+    row.map(|row| Seen::read(&Cells::new(&row, "plugin_versions", "state"))).transpose()
 }
 
 async fn set_active(session: &mut Session, found: &Found, digest: Digest, mode: PluginMode) -> Result<(), StoreError> {
@@ -220,11 +171,7 @@ async fn note(
     by: &ActivatedBy,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let (word, folder, file) = match by {
-        ActivatedBy::File { folder, name } => ("file", Some(folder.as_str()), Some(name.as_str())),
-        ActivatedBy::Person => ("person", None, None),
-        ActivatedBy::Rollback => ("rollback", None, None),
-    };
+    let (word, folder, file) = activator(by);
     let note = sqlx::query(NOTE)
         .bind(found.seq)
         .bind(&digest.as_bytes()[..])
@@ -270,32 +217,8 @@ pub(super) async fn activations(
     rows.iter().map(|row| activation_record(&Cells::new(row, "plugin_activations", "seq"))).collect()
 }
 
-fn activation_record(cells: &Cells<'_>) -> Result<ActivationRecord, StoreError> {
-    let by = match cells.text("by")?.as_str() {
-        "file" => ActivatedBy::File { folder: cells.text("folder")?, name: cells.text("file")? },
-        "person" => ActivatedBy::Person,
-        "rollback" => ActivatedBy::Rollback,
-        other => return Err(cells.corrupt("by", format!("{other:?} is none of its words"))),
-    };
-    Ok(ActivationRecord {
-        digest: Digest::from_bytes(cells.array("digest")?),
-        previous: maybe_digest(cells, "previous")?,
-        by,
-        at: cells.time("at")?,
-    })
-}
-
 /// Every file that has activated a version.
 pub(super) async fn plugin_files(readers: &SqlitePool) -> Result<Vec<PluginFileRecord>, StoreError> {
     let rows = sqlx::query(FILES).fetch_all(readers).await.map_err(unavailable("read the plugin files"))?;
-    let read = |row: &SqliteRow| {
-        let cells = Cells::new(row, "plugin_files", "name");
-        Ok(PluginFileRecord {
-            folder: cells.text("folder")?,
-            name: cells.text("name")?,
-            plugin: cells.id("plugin")?,
-            activated: Digest::from_bytes(cells.array("activated")?),
-        })
-    };
-    rows.iter().map(read).collect()
+    rows.iter().map(|row| file_record(&Cells::new(row, "plugin_files", "name"))).collect()
 }

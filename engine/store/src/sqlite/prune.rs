@@ -4,17 +4,15 @@
 //! time, and no index by age is needed. A stretch ends at the first event that is young; then the walk begins anew. An event that
 //! is kept by a delivery that still waits is passed over until the next walk.
 
+use sqlx::sqlite::SqliteRow;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
-use super::ledger::Count;
-use super::session::{Session, unavailable};
+use super::session::Session;
 use super::statements::{json, statements};
-use crate::error::StoreError;
+use crate::error::{StoreError, unavailable};
+use crate::rows::Cells;
+use crate::rows::prune::{LOOKED_AT, count_deliveries, count_events, count_replays};
 use crate::upkeep::Pruned;
-
-/// Events looked at for each one that may be removed: what bounds a round when many are kept by something that waits.
-const LOOKED_AT: u32 = 4;
 
 /// Pages given back to the file system in a round: as many as a round can free, and no long stall.
 const PAGES_GIVEN_BACK: &str = "PRAGMA incremental_vacuum(1024)";
@@ -88,9 +86,15 @@ pub(super) async fn prune(
     let mut pruned = Pruned { more, ..Pruned::default() };
     if !over.is_empty() {
         let events = json(&over);
-        pruned.events = count_events(session, &events).await?;
-        pruned.deliveries = count_deliveries(session, &events).await?;
-        count_replays(session, &events).await?;
+        for row in grouped(session, COUNT_EVENTS, &events).await? {
+            pruned.events += count_events(&mut session.ledger, &Cells::new(&row, "events", "tenant"))?;
+        }
+        for row in grouped(session, COUNT_DELIVERIES, &events).await? {
+            pruned.deliveries += count_deliveries(&mut session.ledger, &Cells::new(&row, "deliveries", "tenant"))?;
+        }
+        for row in grouped(session, COUNT_REPLAYS, &events).await? {
+            count_replays(&mut session.ledger, &Cells::new(&row, "replays", "tenant"))?;
+        }
         sqlx::query(REMOVE).bind(&events).execute(&mut session.conn).await.map_err(failed)?;
     }
     let keys = sqlx::query(FORGET_KEYS).bind(now.as_ms()).bind(limit).execute(&mut session.conn).await;
@@ -131,56 +135,7 @@ async fn stretch(session: &mut Session, before: Timestamp, limit: u32) -> Result
     Ok((over, goes_on))
 }
 
-async fn count_events(session: &mut Session, events: &str) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    for row in grouped(session, COUNT_EVENTS, events).await? {
-        let cells = Cells::new(&row, "events", "tenant");
-        let count = cells.word("state", |state| match state {
-            "routed" => Some(Count::EventsRoutedPruned),
-            "dropped" => Some(Count::EventsDroppedPruned),
-            "dead" => Some(Count::EventsDeadPruned),
-            _ => None,
-        })?;
-        removed += cells.number::<u64>("rows")?;
-        session.ledger.add_on(cells.int("tenant")?, cells.int("day")?, count, cells.int("rows")?);
-    }
-    Ok(removed)
-}
-
-async fn count_deliveries(session: &mut Session, events: &str) -> Result<u64, StoreError> {
-    let mut removed = 0;
-    for row in grouped(session, COUNT_DELIVERIES, events).await? {
-        let cells = Cells::new(&row, "deliveries", "tenant");
-        let count = if cells.flag("is_replay")? {
-            Count::ReplayDeliveriesPruned
-        } else {
-            cells.word("state", |state| match state {
-                "delivered" => Some(Count::DeliveriesDeliveredPruned),
-                "dead" => Some(Count::DeliveriesDeadPruned),
-                "dropped" => Some(Count::DeliveriesDroppedPruned),
-                "cancelled" => Some(Count::DeliveriesCancelledPruned),
-                _ => None,
-            })?
-        };
-        removed += cells.number::<u64>("rows")?;
-        session.ledger.add_on(cells.int("tenant")?, cells.int("day")?, count, cells.int("rows")?);
-    }
-    Ok(removed)
-}
-
-async fn count_replays(session: &mut Session, events: &str) -> Result<(), StoreError> {
-    for row in grouped(session, COUNT_REPLAYS, events).await? {
-        let cells = Cells::new(&row, "replays", "tenant");
-        session.ledger.add_on(cells.int("tenant")?, cells.int("day")?, Count::ReplaysPruned, cells.int("rows")?);
-    }
-    Ok(())
-}
-
-async fn grouped(
-    session: &mut Session,
-    statement: &'static str,
-    events: &str,
-) -> Result<Vec<sqlx::sqlite::SqliteRow>, StoreError> {
+async fn grouped(session: &mut Session, statement: &'static str, events: &str) -> Result<Vec<SqliteRow>, StoreError> {
     let counted = sqlx::query(statement).bind(events).fetch_all(&mut session.conn).await;
     counted.map_err(unavailable("count what is pruned"))
 }

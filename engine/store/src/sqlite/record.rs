@@ -1,182 +1,113 @@
 //! Attempts, each together with the state of its delivery.
 
-use std::collections::HashSet;
+use rusqlite::{CachedStatement, OptionalExtension, params};
+use weft_core::time::Timestamp;
 
-use serde::Serialize;
-use sqlx::Row;
-use weft_core::attempt::{Attempt, AttemptOutcome, ResponseSample, Waiting};
-use weft_core::decide::NextStep;
-
-use super::session::Session;
-use super::statements::{Hex, InsertRows, Table, Values, bytes, json, statements};
+use super::lanes;
+use super::session::Desk;
+use super::statements::{bytes, json, statements};
 use crate::error::StoreError;
+use crate::record::{Attempts, MovedOn, OutcomeColumns, sample};
 use crate::work::{Finished, FinishedAttempt};
 
-pub(super) static INSERT_RESPONSES: InsertRows<1> = InsertRows::new([Table {
-    head: "INSERT INTO responses (delivery, number, headers, body)",
-    row: "((SELECT seq FROM deliveries WHERE id = ?), ?, ?, ?)",
-    values: 4,
-}]);
-
 statements! {
-    /// Stores the attempts whose lease still holds. ?1, here and below: [place, delivery id, owner, until, number, started,
-    /// took, outcome, status, retry after, detail, state, due, ended, reason].
-    RECORD = "\
-WITH made AS MATERIALIZED (SELECT value FROM json_each(?1))
+    /// The row of a delivery whose lease still holds. ?1: its id, ?2: owner, ?3: until, ?4: attempts before this one.
+    HELD = "\
+SELECT seq FROM deliveries
+WHERE id = ?1 AND state = 'pending' AND lease_owner = ?2 AND due_at = ?3 AND attempts = ?4";
+
+    INSERT_ATTEMPT = "\
 INSERT INTO attempts (delivery, number, started_at, took_us, outcome, status, retry_after_ms, detail)
-SELECT
-    deliveries.seq, made.value ->> 4, made.value ->> 5, made.value ->> 6, made.value ->> 7, made.value ->> 8,
-    made.value ->> 9, made.value ->> 10
-FROM made
-CROSS JOIN deliveries ON deliveries.id = unhex(made.value ->> 1)
-WHERE deliveries.state = 'pending'
-    AND deliveries.lease_owner = made.value ->> 2
-    AND deliveries.due_at = made.value ->> 3
-    AND deliveries.attempts = (made.value ->> 4) - 1";
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
-    /// The attempts that came too late.
-    LATE = "\
-SELECT made.value ->> 0 AS place
-FROM json_each(?1) AS made
-WHERE NOT EXISTS (
-    SELECT 1 FROM deliveries
-    WHERE id = unhex(made.value ->> 1)
-        AND state = 'pending'
-        AND lease_owner = made.value ->> 2
-        AND due_at = made.value ->> 3
-        AND attempts = (made.value ->> 4) - 1
-)";
+    INSERT_RESPONSE = "INSERT INTO responses (delivery, number, headers, body) VALUES (?1, ?2, ?3, ?4)";
 
-    /// Moves the deliveries of the attempts on.
+    /// Moves the delivery on. ?1: its row, ?2: owner, ?3: until.
     MOVE_ON = "\
-WITH made AS MATERIALIZED (SELECT value FROM json_each(?1))
 UPDATE deliveries
-SET state = made.value ->> 11, attempts = made.value ->> 4, due_at = made.value ->> 12, lease_owner = 0,
-    ended_at = made.value ->> 13, reason = made.value ->> 14
-FROM made
-WHERE deliveries.id = unhex(made.value ->> 1)
-    AND deliveries.state = 'pending'
-    AND deliveries.lease_owner = made.value ->> 2
-    AND deliveries.due_at = made.value ->> 3
-    AND deliveries.attempts = (made.value ->> 4) - 1";
-}
-
-/// An attempt and what comes next: a row of [`RECORD`].
-#[derive(Serialize)]
-struct Made<'a>(
-    usize,
-    String,
-    i64,
-    i64,
-    u32,
-    i64,
-    u64,
-    &'static str,
-    Option<u16>,
-    Option<u64>,
-    Option<&'a str>,
-    &'static str,
-    Option<i64>,
-    Option<i64>,
-    Option<&'static str>,
-);
-
-impl<'a> Made<'a> {
-    fn new(place: usize, finished: &'a FinishedAttempt) -> Self {
-        let FinishedAttempt { delivery, lease, attempt, next } = finished;
-        let (retry_after, detail) = details(&attempt.outcome);
-        let ended = Some(attempt.started_at.plus(attempt.took).as_ms());
-        let (state, due, ended, reason) = match next {
-            NextStep::Delivered => ("delivered", None, ended, None),
-            NextStep::Retry(at) => ("pending", Some(at.as_ms()), None, None),
-            NextStep::Dead(why) => ("dead", None, ended, Some(why.as_str())),
-        };
-        Self(
-            place,
-            Hex(&bytes(delivery)).to_string(),
-            lease.owner,
-            lease.until.as_ms(),
-            attempt.number,
-            attempt.started_at.as_ms(),
-            u64::try_from(attempt.took.as_micros()).unwrap_or(u64::MAX >> 1),
-            attempt.outcome.as_str(),
-            attempt.outcome.status(),
-            retry_after,
-            detail,
-            state,
-            due,
-            ended,
-            reason,
-        )
-    }
-}
-
-/// The words for what an attempt was waiting for when its time passed.
-pub(super) const fn waiting_word(waiting: Waiting) -> &'static str {
-    match waiting {
-        Waiting::Connection => "connection",
-        Waiting::Response => "response",
-    }
-}
-
-/// What an outcome has beside its word and its status: the wish in milliseconds, and a text.
-fn details(outcome: &AttemptOutcome) -> (Option<u64>, Option<&str>) {
-    match outcome {
-        AttemptOutcome::Accepted { .. } => (None, None),
-        AttemptOutcome::Rejected { retry_after, .. } => {
-            (retry_after.map(|wish| u64::try_from(wish.as_millis()).unwrap_or(u64::MAX >> 1)), None)
-        }
-        AttemptOutcome::TimedOut { waiting_for } => (None, Some(waiting_word(*waiting_for))),
-        AttemptOutcome::Unreachable { reason } | AttemptOutcome::Forbidden { reason } => (None, Some(reason)),
-    }
-}
-
-/// What came back, where it is kept: for failures only.
-fn sample(attempt: &Attempt) -> Option<&ResponseSample> {
-    attempt.response.as_ref().filter(|_| !matches!(attempt.outcome, AttemptOutcome::Accepted { .. }))
+SET state = ?4, attempts = ?5, due_at = ?6, lease_owner = 0, ended_at = ?7, reason = ?8
+WHERE seq = ?1 AND state = 'pending' AND lease_owner = ?2 AND due_at = ?3";
 }
 
 /// Stores the attempts of all asks; answers each in the order of its attempts.
-pub(super) async fn record(
-    session: &mut Session,
+pub(super) fn record(
+    desk: &Desk<'_>,
     asks: &[&Vec<FinishedAttempt>],
-) -> Result<Vec<Result<Vec<Finished>, StoreError>>, sqlx::Error> {
-    let all: Vec<&FinishedAttempt> = asks.iter().flat_map(|ask| ask.iter()).collect();
-    let mut finished = vec![Finished::Done; all.len()];
-    let mut seen = HashSet::with_capacity(all.len());
-    let mut rows = Vec::with_capacity(all.len());
-    for (place, attempt) in all.iter().enumerate() {
-        // The second of two in one commit comes late.
-        if seen.insert(attempt.delivery) {
-            rows.push(Made::new(place, attempt));
-        } else {
-            finished[place] = Finished::LeaseLost;
+) -> rusqlite::Result<Vec<Result<Vec<Finished>, StoreError>>> {
+    let mut attempts = Attempts::of(asks);
+    let mut records = Records::prepare(desk)?;
+    for (place, made) in attempts.standing().collect::<Vec<_>>() {
+        if records.attempt(made)? == Finished::LeaseLost {
+            attempts.late(place);
+        } else if let Some(due_at) = opened(desk, made)? {
+            attempts.opened(place, due_at);
         }
     }
-    let made = json(&rows);
-    let stored = sqlx::query(RECORD).bind(&made).execute(&mut session.conn).await?.rows_affected();
-    if stored != rows.len() as u64 {
-        for late in sqlx::query(LATE).bind(&made).fetch_all(&mut session.conn).await? {
-            let place = usize::try_from(late.try_get::<i64, _>("place")?).unwrap_or(usize::MAX);
-            if let Some(finished) = finished.get_mut(place) {
-                *finished = Finished::LeaseLost;
-            }
+    Ok(attempts.answers(asks))
+}
+
+/// Opens the next of the lane of a delivery, if the attempt has ended it; answers when that is due.
+fn opened(desk: &Desk<'_>, made: &FinishedAttempt) -> rusqlite::Result<Option<Timestamp>> {
+    match (&made.ordering_key, desk.directory.destination(made.destination)) {
+        (Some(key), Ok(destination)) if MovedOn::by(made).ended_at.is_some() => {
+            lanes::open_delivery(desk, destination, key)
         }
+        _ => Ok(None),
     }
-    sqlx::query(MOVE_ON).bind(&made).execute(&mut session.conn).await?;
-    let samples: Vec<_> = all
-        .iter()
-        .zip(&finished)
-        .filter(|(_, finished)| **finished == Finished::Done)
-        .filter_map(|(made, _)| sample(&made.attempt).map(|sample| (made, sample)))
-        .collect();
-    let bind = |values: &mut Values, (made, sample): &(&&FinishedAttempt, &ResponseSample)| {
-        values.blob(&bytes(&made.delivery));
-        values.int(made.attempt.number.into());
-        values.text(&json(&sample.headers));
-        values.blob(&sample.body);
-    };
-    INSERT_RESPONSES.insert(&mut session.conn, &samples, [&bind]).await?;
-    let mut finished = finished.into_iter();
-    Ok(asks.iter().map(|ask| Ok(finished.by_ref().take(ask.len()).collect())).collect())
+}
+
+/// The statements that store an attempt and what it changes.
+struct Records<'s> {
+    held: CachedStatement<'s>,
+    attempt: CachedStatement<'s>,
+    response: CachedStatement<'s>,
+    move_on: CachedStatement<'s>,
+}
+
+impl<'s> Records<'s> {
+    fn prepare(desk: &Desk<'s>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            held: desk.direct.prepare_cached(HELD)?,
+            attempt: desk.direct.prepare_cached(INSERT_ATTEMPT)?,
+            response: desk.direct.prepare_cached(INSERT_RESPONSE)?,
+            move_on: desk.direct.prepare_cached(MOVE_ON)?,
+        })
+    }
+
+    /// Stores one attempt if its lease still holds.
+    fn attempt(&mut self, made: &FinishedAttempt) -> rusqlite::Result<Finished> {
+        let FinishedAttempt { delivery, lease, attempt, .. } = made;
+        let until = lease.until.as_ms();
+        let held = params![bytes(delivery), lease.owner, until, i64::from(attempt.number) - 1];
+        let Some(seq) = self.held.query_row(held, |row| row.get::<_, i64>(0)).optional()? else {
+            return Ok(Finished::LeaseLost);
+        };
+        let outcome = OutcomeColumns::of(attempt);
+        self.attempt.execute(params![
+            seq,
+            attempt.number,
+            attempt.started_at.as_ms(),
+            outcome.took_us,
+            outcome.outcome,
+            outcome.status,
+            outcome.retry_after_ms,
+            outcome.detail,
+        ])?;
+        if let Some(sample) = sample(attempt) {
+            self.response.execute(params![seq, attempt.number, json(&sample.headers), &sample.body[..]])?;
+        }
+        let moved = MovedOn::by(made);
+        let (due, ended) = (moved.due_at.map(Timestamp::as_ms), moved.ended_at.map(Timestamp::as_ms));
+        self.move_on.execute(params![
+            seq,
+            lease.owner,
+            until,
+            moved.state,
+            attempt.number,
+            due,
+            ended,
+            moved.reason
+        ])?;
+        Ok(Finished::Done)
+    }
 }

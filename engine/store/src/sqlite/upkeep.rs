@@ -1,12 +1,10 @@
 //! What metrics ask: counted from the indexes of what waits and of what is dead, never from the tables.
 
-use sqlx::sqlite::SqlitePool;
-use weft_core::time::Timestamp;
+use sqlx::SqliteExecutor;
 
-use super::cells::Cells;
-use super::session::unavailable;
 use super::statements::statements;
-use crate::error::StoreError;
+use crate::error::{StoreError, unavailable};
+use crate::rows::{Cells, upkeep};
 use crate::upkeep::Counts;
 
 statements! {
@@ -40,16 +38,7 @@ SELECT
 }
 
 /// What waits and what is dead.
-pub(super) async fn counts(readers: &SqlitePool) -> Result<Counts, StoreError> {
+pub(super) async fn counts(readers: impl SqliteExecutor<'_>) -> Result<Counts, StoreError> {
     let row = sqlx::query(COUNTS).fetch_one(readers).await.map_err(unavailable("count what waits"))?;
-    let cells = Cells::new(&row, "deliveries", "deliveries_waiting");
-    let time = |column| Ok::<_, StoreError>(cells.maybe_int(column)?.map(Timestamp::from_ms));
-    Ok(Counts {
-        passes_waiting: cells.number("passes_waiting")?,
-        oldest_pass_due_at: [time("event_due_at")?, time("replay_due_at")?].into_iter().flatten().min(),
-        deliveries_waiting: cells.number("deliveries_waiting")?,
-        oldest_delivery_due_at: time("delivery_due_at")?,
-        dead_events: cells.number("dead_events")?,
-        dead_deliveries: cells.number("dead_deliveries")?,
-    })
+    upkeep::counts(&Cells::new(&row, "deliveries", "deliveries_waiting"))
 }

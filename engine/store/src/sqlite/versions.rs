@@ -1,18 +1,18 @@
 //! The versions of plugins that were seen, ready or refused.
 
 use bytes::Bytes;
-use sqlx::sqlite::{SqlitePool, SqliteRow};
-use weft_core::contract::Role;
+use sqlx::sqlite::SqlitePool;
 use weft_core::digest::Digest;
 use weft_core::id::PluginId;
 use weft_core::time::Timestamp;
 
-use super::cells::Cells;
 use super::plugins;
-use super::session::{Session, unavailable};
+use super::session::Session;
 use super::statements::{bytes, statements};
-use crate::error::StoreError;
-use crate::plugin::{NewRefusal, NewVersion, VersionRecord, VersionState};
+use crate::error::{StoreError, unavailable};
+use crate::plugin::{NewRefusal, NewVersion, VersionRecord};
+use crate::rows::Cells;
+use crate::rows::plugin::{role_words, version_record};
 
 statements! {
     VERSIONS = "\
@@ -45,30 +45,7 @@ ON CONFLICT (plugin, digest) DO UPDATE SET refusal = excluded.refusal WHERE stat
 pub(super) async fn versions(readers: &SqlitePool, plugin: PluginId) -> Result<Vec<VersionRecord>, StoreError> {
     let failed = unavailable("read the versions of a plugin");
     let rows = sqlx::query(VERSIONS).bind(&bytes(&plugin)[..]).fetch_all(readers).await.map_err(failed)?;
-    let read = |row: &SqliteRow| {
-        let cells = Cells::new(row, "plugin_versions", "seq");
-        Ok(VersionRecord {
-            digest: Digest::from_bytes(cells.array("digest")?),
-            component_bytes: cells.number("component_bytes")?,
-            first_seen_at: cells.time("first_seen_at")?,
-            state: state(&cells)?,
-            rolled_back: cells.maybe_int("rolled_back_at")?.is_some(),
-        })
-    };
-    rows.iter().map(read).collect()
-}
-
-fn state(cells: &Cells<'_>) -> Result<VersionState, StoreError> {
-    match cells.text("state")?.as_str() {
-        "ready" => Ok(VersionState::Ready { roles: cells.word("roles", roles)? }),
-        "refused" => Ok(VersionState::Refused { reason: cells.maybe_text("refusal")?.unwrap_or_default() }),
-        other => Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
-    }
-}
-
-/// Reads roles as [`save_version`] writes them: their words, with a space between them.
-fn roles(words: &str) -> Option<Vec<Role>> {
-    words.split_whitespace().map(|word| Role::ALL.into_iter().find(|role| role.as_str() == word)).collect()
+    rows.iter().map(|row| version_record(&Cells::new(row, "plugin_versions", "seq"))).collect()
 }
 
 /// The component with this digest.
@@ -83,14 +60,13 @@ pub(super) async fn save_version(session: &mut Session, version: NewVersion, now
     let failed = unavailable("keep a version of a plugin");
     let plugin = plugins::find(session, version.plugin).await?;
     let digest = &version.digest.as_bytes()[..];
-    let roles: Vec<_> = version.roles.iter().map(|role| role.as_str()).collect();
     let keep = sqlx::query(KEEP_COMPONENT).bind(digest).bind(&version.component[..]);
     keep.execute(&mut session.conn).await.map_err(failed)?;
     let save = sqlx::query(SAVE_VERSION)
         .bind(plugin.seq)
         .bind(digest)
         .bind(i64::try_from(version.component.len()).unwrap_or(i64::MAX))
-        .bind(roles.join(" "))
+        .bind(role_words(&version.roles))
         .bind(now.as_ms());
     save.execute(&mut session.conn).await.map_err(failed)?;
     Ok(())

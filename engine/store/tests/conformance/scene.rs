@@ -4,24 +4,26 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use tempfile::TempDir;
 use uuid::Uuid;
 use weft_core::attempt::{Attempt, AttemptOutcome};
 use weft_core::decide::NextStep;
-use weft_core::delivery::RequestParts;
+use weft_core::delivery::{DeadDelivery, RequestParts};
 use weft_core::event::{DedupeKey, Event, NewEvent};
 use weft_core::id::{DeliveryId, DestinationId, EventId, KeyId, ReplayId, TenantId};
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
 use weft_core::trace::PassTrace;
+use weft_store::Store;
 use weft_store::catalog::{Catalog, Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant};
-use weft_store::check::CheckReport;
+use weft_store::check::{CheckReport, Finding};
 use weft_store::history::{DeliveryState, EventRecord};
+use weft_store::replay::NewEventReplay;
 use weft_store::work::{
     DeliveryWork, Finished, FinishedAttempt, FinishedPass, FirstWay, Ingested, KeepEvent, Lease, NewDelivery, PassEnd,
     PassKey, PassWork, Want,
 };
-use weft_store::{Store, StoreOptions};
+
+use crate::engine::Engine;
 
 pub(crate) const START: i64 = 1_760_000_000_000;
 pub(crate) const LEASE_MS: i64 = 60_000;
@@ -49,30 +51,27 @@ pub(crate) fn replay_id(n: u128) -> ReplayId {
     ReplayId::from_uuid(uuid(n))
 }
 
-pub(crate) struct Scene {
+/// A store on the engine `E`.
+pub(crate) struct Scene<E> {
     pub(crate) store: Store,
-    pub(crate) folder: TempDir,
+    pub(crate) engine: Arc<E>,
 }
 
-impl Scene {
+impl<E: Engine> Scene<E> {
     /// Tenants `acme` (1) with destinations `a`, `b`, `c` (1, 2, 3) and `globex` (2) with `x` (4).
     pub(crate) async fn new() -> Self {
-        let folder = tempfile::tempdir().expect("a folder for the test");
-        let store = open(&folder, at(0)).await;
-        let scene = Self { store, folder };
+        let engine = Arc::new(E::fresh());
+        let store = engine.open(at(0)).await;
+        let scene = Self { store, engine };
         scene.store.declare(declaration(), at(0)).await.expect("the catalog");
         scene
     }
 
-    /// The same file under a new start of the engine, after a clean stop.
+    /// The same store under a new start of the engine, after a clean stop.
     pub(crate) async fn restarted(self, now: Timestamp) -> Self {
         self.store.close().await;
-        let store = open(&self.folder, now).await;
-        Self { store, folder: self.folder }
-    }
-
-    pub(crate) fn path(&self) -> std::path::PathBuf {
-        self.folder.path().join("weft.db")
+        let store = self.engine.open(now).await;
+        Self { store, engine: self.engine }
     }
 
     /// A lease of this start from `now` on.
@@ -99,11 +98,11 @@ impl Scene {
     }
 
     pub(crate) async fn finish(&self, pass: FinishedPass) -> Finished {
-        self.store.finish_passes(vec![pass]).await.expect("finish passes")[0]
+        self.store.finish_passes(vec![pass]).await.expect("finish passes").remove(0)
     }
 
     pub(crate) async fn record(&self, attempt: FinishedAttempt) -> Finished {
-        self.store.record(vec![attempt]).await.expect("record")[0]
+        self.store.record(vec![attempt]).await.expect("record").remove(0)
     }
 
     pub(crate) async fn event(&self, id: EventId) -> EventRecord {
@@ -116,7 +115,7 @@ impl Scene {
     }
 
     pub(crate) async fn check(&self) -> CheckReport {
-        let mut snapshot = Store::open_snapshot(&self.path()).await.expect("a snapshot");
+        let mut snapshot = Store::open_snapshot(self.engine.options(at(0)).at).await.expect("a snapshot");
         snapshot.check().await.expect("check")
     }
 
@@ -126,15 +125,51 @@ impl Scene {
         assert!(report.findings.is_empty(), "{:#?}", report.findings);
     }
 
-    /// A connection of the test's own, to plant faults and to look at rows.
-    pub(crate) async fn raw(&self) -> sqlx::SqliteConnection {
-        use sqlx::ConnectOptions;
-        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(self.path()).foreign_keys(false);
-        options.connect().await.expect("a second connection")
+    /// Runs statements beside the store, to plant faults.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.engine.sql(statements).await;
     }
 
-    pub(crate) async fn sql(&self, statement: &'static str) {
-        sqlx::raw_sql(statement).execute(&mut self.raw().await).await.expect("the statement of the test");
+    /// How many rows some tables have together.
+    pub(crate) async fn rows(&self, tables: &[&str]) -> i64 {
+        let mut sum = 0;
+        for table in tables {
+            let count = self.engine.ask(&format!("SELECT count(*) FROM {table}")).await;
+            sum += count.parse::<i64>().expect("a number of rows");
+        }
+        sum
+    }
+
+    /// Sound tables with every kind of row: a delivered, a dead and a pending delivery of event 10, a dead event 11 with a
+    /// routed replay, a waiting event 12, a dropped event 13.
+    pub(crate) async fn with_every_row() -> Self {
+        let scene = Self::new().await;
+        scene.keep(vec![routed(10, &[1, 2, 3])]).await;
+        let work = scene.claim(1, at(0)).await.remove(0);
+        scene.record(attempted(&work, rejected(500), NextStep::Retry(at(10)), at(0))).await;
+        let work = scene.claim(1, at(10)).await.remove(0);
+        scene.record(attempted(&work, accepted(), NextStep::Delivered, at(10))).await;
+        let work = scene.claim(2, at(0)).await.remove(0);
+        let dead = NextStep::Dead(DeadDelivery::Exhausted);
+        scene.record(attempted(&work, rejected(500), dead, at(0))).await;
+        let dead = scene.dead_event(11, at(0)).await;
+        let replay = NewEventReplay { replay: replay_id(70), event: dead, tenant: None };
+        scene.store.replay_events(vec![replay], at(0)).await.expect("replay");
+        let pass = scene.claim_passes(1, at(0)).await.remove(0);
+        let mut planned = delivery(11, 1);
+        planned.body = BodyRef::New(0);
+        let end = PassEnd::Routed { bodies: vec!["x".into()], deliveries: vec![planned] };
+        scene.finish(finished(&pass, end, at(0))).await;
+        scene.keep(vec![waiting(12), kept(event(13), FirstWay::NoDestination)]).await;
+        scene.claim(3, at(0)).await;
+        scene.is_sound().await;
+        scene
+    }
+
+    /// Plants a fault, in which `{key}` is the column that names a row, and answers what the check says of it.
+    pub(crate) async fn said(&self, fault: &str) -> Vec<String> {
+        self.sql(&fault.replace("{key}", E::KEY)).await;
+        self.check().await.findings.iter().map(Finding::to_string).collect()
     }
 
     /// Makes one dead event (its only pass refuses it) and answers its id.
@@ -150,14 +185,10 @@ impl Scene {
     pub(crate) async fn dead_delivery(&self, n: u128, to: u128, now: Timestamp) -> (EventId, DeliveryId) {
         self.keep_at(vec![routed(n, &[to])], now).await;
         let work = self.claim(to, now).await.remove(0);
-        let next = NextStep::Dead(weft_core::delivery::DeadDelivery::Exhausted);
+        let next = NextStep::Dead(DeadDelivery::Exhausted);
         assert_eq!(self.record(attempted(&work, rejected(503), next, now)).await, Finished::Done);
         (work.event, work.id)
     }
-}
-
-pub(crate) async fn open(folder: &TempDir, now: Timestamp) -> Store {
-    Store::open(&StoreOptions::new(folder.path().join("weft.db"), now)).await.expect("the store opens")
 }
 
 pub(crate) fn declaration() -> Declaration {
@@ -200,6 +231,7 @@ pub(crate) fn event(n: u128) -> Arc<Event> {
         tenant: tenant(1),
         source: "api".to_owned(),
         external_id: None,
+        ordering_key: None,
         event_type: "order.created".parse().expect("a type"),
         content_type: "application/json".to_owned(),
         headers: Vec::new(),
@@ -230,11 +262,17 @@ pub(crate) fn delivery(n: u128, to: u128) -> NewDelivery {
         output: 0,
         body: BodyRef::Event,
         request: RequestParts::default(),
+        ordering_key: None,
         planned_at: at(0),
         due_at: at(0),
         ends_at: at(0).plus(LIFETIME),
         lease: None,
     }
+}
+
+/// The n-th event with the body of another, as a sender's retry brings it.
+pub(crate) fn same_body(n: u128, of: u128) -> KeepEvent {
+    kept(Event { body: event(of).body.clone(), ..(*event(n)).clone() }.into(), FirstWay::Pass { lease: None })
 }
 
 pub(crate) fn with_key(mut keep: KeepEvent, key: &str) -> KeepEvent {
@@ -260,7 +298,8 @@ pub(crate) fn attempted(
 ) -> FinishedAttempt {
     let took = Duration::from_millis(5);
     let attempt = Attempt { number: work.number, started_at, took, outcome, response: None };
-    FinishedAttempt { delivery: work.id, lease: work.lease, attempt, next }
+    let DeliveryWork { id: delivery, destination, lease, .. } = *work;
+    FinishedAttempt { delivery, destination, ordering_key: work.ordering_key.clone(), lease, attempt, next }
 }
 
 /// A claimed pass that took 2 ms.
@@ -268,6 +307,7 @@ pub(crate) fn finished(work: &PassWork, end: PassEnd, started_at: Timestamp) -> 
     FinishedPass {
         key: PassKey { event: work.event.id, replay: work.replay },
         tenant: work.event.tenant,
+        ordering_key: work.event.ordering_key.clone(),
         number: work.number,
         lease: work.lease,
         started_at,

@@ -12,8 +12,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use weft_client::wire::Problem;
 use weft_core::time::Timestamp;
-use weft_store::Store;
 use weft_store::check::Counted;
+use weft_store::{Store, StoreAt};
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -77,7 +77,7 @@ impl Served {
     pub(super) async fn stop(self) -> Counted {
         Box::pin(self.app.stop()).await;
         let database = self.folder.path().join("data/weft.db");
-        let mut snapshot = Store::open_snapshot(&database).await.expect("a store");
+        let mut snapshot = Store::open_snapshot(&StoreAt::Sqlite(database)).await.expect("a store");
         let report = snapshot.check().await.expect("readable");
         assert_eq!(report.findings, []);
         report.counted

@@ -7,7 +7,7 @@ use super::{assert_problem, checked, checked_files, good, problems};
 fn all_mistakes_of_a_file_are_reported_with_file_line_key_value_and_rule() {
     let text = r#"listen = "localhost"
 lisen = "127.0.0.1:1"
-store = "postgres://weft:hunter2@db/weft"
+store = "postgres://weft:hunter2@db:x/weft"
 
 [limits]
 call_ms_max = 9000
@@ -44,8 +44,8 @@ then = "skip"
 "#;
     let report = checked(text).expect_err("mistakes").to_string();
     let wanted = r#"weft.toml:1: listen = "localhost": must be an address and a port, e.g. "127.0.0.1:7411" or "[::]:7411"
-weft.toml:2: lisen: there is no such key here, did you mean "listen"? (known: listen, data, store, limits, plugins, network, seal, tenant)
-weft.toml:3: store: must be a file of SQLite, e.g. "sqlite:weft.db"; this engine has no Postgres store
+weft.toml:2: lisen: there is no such key here, did you mean "listen"? (known: listen, data, store, store_password, node, limits, plugins, network, seal, tenant)
+weft.toml:3: store: must name a user, a host and a database of Postgres, e.g. "postgres://weft@db.example/weft": invalid port number
 weft.toml:6: limits.call_ms_max = 9000: must be 1 to 5000: a call that needs more holds up its tenant's other events
 weft.toml:7: limits.lease_ms = "1m": must be an integer, this is a string
 weft.toml:10: network.allow[0]: "10.0.0.1/8" has bits beyond its prefix: write 10.0.0.0/8 for the block, or 10.0.0.1 for the one address

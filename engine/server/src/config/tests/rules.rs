@@ -213,8 +213,10 @@ fn a_store_that_would_not_survive_or_cannot_be_opened_is_a_problem() {
         ("sqlite::memory:", "what is only in memory does not survive"),
         ("sqlite:", "a plain path to a file"),
         ("sqlite:weft.db?mode=ro", "a plain path to a file"),
-        ("postgresql://db/weft", "has no Postgres store"),
         ("weft.db", "must be \"sqlite:\" and a file"),
+        ("postgres://weft@db.example", "must name a user, a host and a database"),
+        ("postgres:///weft", "must name a user, a host and a database"),
+        ("postgres://weft@db.example/weft?password=hunter2", "write store_password"),
     ] {
         assert_problem(&format!("store = \"{store}\""), says);
     }

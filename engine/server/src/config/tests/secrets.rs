@@ -4,8 +4,9 @@ use std::ffi::OsString;
 use std::fs;
 
 use super::super::{Config, ConfigSecrets, Problems, load};
-use super::{assert_problem, good, problems};
+use super::{assert_problem, good, problems, warnings};
 use crate::secrets::KeyHash;
+use weft_store::StoreAt;
 
 const KEY: &str = "cb7e2f5d1a904836b7c2d1e0f9a8b7c6";
 const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
@@ -139,4 +140,33 @@ fn promise_8_a_secret_file_that_every_user_can_read_is_a_warning() {
     assert!(
         warnings[0].to_string().starts_with("weft.toml:3: tenant[0].keys[0]: every user of this machine can read ")
     );
+}
+
+#[test]
+fn promise_8_the_stores_password_is_a_reference_and_never_shown() {
+    let config =
+        good("store = \"postgres://weft@db.example:5433/weft\"\nstore_password = { env = \"DB\" }\nnode = \"west\"");
+    let secrets = read(&config, &[("DB", "hun/ter@2")]).expect("all there");
+    let StoreAt::Postgres(at) = &secrets.store else { panic!("a database: {:?}", secrets.store) };
+    assert_eq!((at.url.as_str(), at.node.as_str()), ("postgres://weft:hun%2Fter%402@db.example:5433/weft", "west"));
+    let shown = format!("{config:?} {} {secrets:?} {}", config.store, secrets.store);
+    assert!(shown.contains("db.example") && !shown.contains("ter"), "{shown}");
+
+    let report = read(&config, &[]).expect_err("not set").to_string();
+    assert!(report.starts_with("weft.toml:2: store_password: the environment variable DB is not set"), "{report}");
+}
+
+#[test]
+fn promise_8_a_stores_password_in_the_file_is_pointed_out_and_not_shown() {
+    let text = "store = \"postgres://weft:hunter2@db.example/weft\"";
+    assert!(!format!("{:?} {}", good(text), good(text).store).contains("hunter2"));
+    let found = warnings(text);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert!(
+        found[0].starts_with("weft.toml:1: store: holds a password, which whoever reads this file knows"),
+        "{found:?}"
+    );
+    assert_problem(&format!("{text}\nstore_password = {{ env = \"DB\" }}"), "keep one, best store_password");
+    assert_problem("store_password = \"hunter2\"", "a secret must not stand in the file");
+    assert_problem("node = \"West\"", "is not a name");
 }

@@ -1,17 +1,13 @@
 //! The ledger must add up: for each tenant and day, what was counted as it was stored is there or was pruned.
 
-use sqlx::SqliteConnection;
-use weft_core::id::TenantId;
-
-use super::super::cells::Cells;
-use super::super::session::unavailable;
 use super::super::statements::statements;
-use super::FINDINGS_MAX;
-use crate::check::Finding;
-use crate::error::StoreError;
+use crate::rows::check::{Rule, ledger};
+
+/// The rule: one row for each sum that is off.
+pub(super) const RULE: Rule = Rule { statement: SUMS, table: "ledger", finding: ledger };
 
 statements! {
-    /// One row for each sum that is off. The rows of each table stand against the ledger's columns for them.
+    /// The rows of each table stand against the ledger's columns for them.
     SUMS = "\
 WITH found (noun, tenant, day, rows) AS (
     SELECT 'events', tenant, received_at / 86400000, count(*) FROM events GROUP BY 2, 3
@@ -42,24 +38,4 @@ FULL JOIN found USING (noun, tenant, day)
 LEFT JOIN tenants ON tenants.seq = tenant
 WHERE coalesce(counted.rows, 0) <> coalesce(found.rows, 0) + coalesce(counted.pruned, 0)
 LIMIT ?1";
-}
-
-/// The sums that are off.
-pub(super) async fn findings(conn: &mut SqliteConnection) -> Result<Vec<Finding>, StoreError> {
-    let rows = sqlx::query(SUMS).bind(FINDINGS_MAX).fetch_all(conn).await;
-    let rows = rows.map_err(unavailable("add up the ledger"))?;
-    let mut findings = Vec::with_capacity(rows.len());
-    for row in &rows {
-        let cells = Cells::new(row, "ledger", "day");
-        let tenant: Option<TenantId> = cells.maybe_id("tenant")?;
-        findings.push(Finding::Ledger {
-            tenant: tenant.map_or_else(|| "an unknown tenant".to_owned(), |id| id.to_string()),
-            day: cells.int("day")?,
-            noun: cells.text("noun")?,
-            counted: cells.int("counted")?,
-            found: cells.int("found")?,
-            pruned: cells.int("pruned")?,
-        });
-    }
-    Ok(findings)
 }

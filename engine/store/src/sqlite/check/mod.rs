@@ -9,18 +9,14 @@ mod rules;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 
-use self::rules::{RULES, Rule};
-use super::cells::Cells;
-use super::session::unavailable;
 use super::statements::statements;
-use crate::check::{CheckReport, Counted, DeliveryCounts, EventCounts, Finding};
-use crate::error::StoreError;
+use crate::check::{CheckReport, Counted, Finding};
+use crate::error::{StoreError, unavailable};
+use crate::rows::Cells;
+use crate::rows::check::{FINDINGS_MAX, Rule, count_deliveries, count_events, count_others};
 
 #[cfg(test)]
 pub(in crate::sqlite) use self::{ledger::STATEMENTS as LEDGER_STATEMENTS, rules::STATEMENTS as RULE_STATEMENTS};
-
-/// Findings per rule: enough to see what is wrong, whatever the size of the damage.
-const FINDINGS_MAX: u32 = 1000;
 
 statements! {
     INTEGRITY = "PRAGMA integrity_check(100)";
@@ -50,13 +46,12 @@ SELECT
 }
 
 /// Checks everything in the transaction that `conn` is in.
-pub(super) async fn check(conn: &mut SqliteConnection) -> Result<CheckReport, StoreError> {
+pub(crate) async fn check(conn: &mut SqliteConnection) -> Result<CheckReport, StoreError> {
     let mut findings = damage(conn).await?;
     findings.extend(dangling(conn).await?);
-    for rule in RULES {
+    for rule in rules::RULES.iter().chain([&ledger::RULE]) {
         findings.extend(broken(conn, rule).await?);
     }
-    findings.extend(ledger::findings(conn).await?);
     Ok(CheckReport { counted: count(conn).await?, findings })
 }
 
@@ -85,47 +80,19 @@ async fn dangling(conn: &mut SqliteConnection) -> Result<Vec<Finding>, StoreErro
 async fn broken(conn: &mut SqliteConnection, rule: &Rule) -> Result<Vec<Finding>, StoreError> {
     let said = sqlx::query(rule.statement).bind(FINDINGS_MAX).fetch_all(conn).await;
     let said = said.map_err(unavailable("check the tables"))?;
-    let finding = |row: &SqliteRow| {
-        (rule.finding)(&Cells::new(row, rule.table, "seq"))
-            .unwrap_or_else(|error| Finding::Unreadable(error.to_string()))
-    };
-    Ok(said.iter().map(finding).collect())
+    Ok(said.iter().map(|row| rule.said(&Cells::new(row, rule.table, "seq"))).collect())
 }
 
 async fn count(conn: &mut SqliteConnection) -> Result<Counted, StoreError> {
     let mut counted = Counted::default();
     for row in rows(conn, EVENTS_BY_STATE).await? {
-        let cells = Cells::new(&row, "events", "state");
-        let EventCounts { received, routed, dropped, dead } = &mut counted.events;
-        let place = match cells.text("state")?.as_str() {
-            "received" => received,
-            "routed" => routed,
-            "dropped" => dropped,
-            "dead" => dead,
-            other => return Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
-        };
-        *place = cells.number("rows")?;
+        count_events(&mut counted.events, &Cells::new(&row, "events", "state"))?;
     }
     for row in rows(conn, DELIVERIES_BY_STATE).await? {
-        let cells = Cells::new(&row, "deliveries", "state");
-        let DeliveryCounts { pending, delivered, dead, dropped, cancelled } = &mut counted.deliveries;
-        let place = match cells.text("state")?.as_str() {
-            "pending" => pending,
-            "delivered" => delivered,
-            "dead" => dead,
-            "dropped" => dropped,
-            "cancelled" => cancelled,
-            other => return Err(cells.corrupt("state", format!("{other:?} is none of its words"))),
-        };
-        *place = cells.number("rows")?;
+        count_deliveries(&mut counted.deliveries, &Cells::new(&row, "deliveries", "state"))?;
     }
-    let row = sqlx::query(OTHERS).fetch_one(conn).await.map_err(unavailable("count the tables"))?;
-    let cells = Cells::new(&row, "ledger", "attempts");
-    counted.attempts = cells.number("attempts")?;
-    counted.passes = cells.number("passes")?;
-    counted.replays = cells.number("replays")?;
-    counted.bodies = cells.number("bodies")?;
-    counted.pruned_events = cells.number("pruned_events")?;
-    counted.pruned_deliveries = cells.number("pruned_deliveries")?;
+    for row in rows(conn, OTHERS).await? {
+        count_others(&mut counted, &Cells::new(&row, "ledger", "attempts"))?;
+    }
     Ok(counted)
 }

@@ -1,21 +1,12 @@
-//! The rules: each is a statement whose rows break it, and the words for such a row. ?1 bounds the rows.
+//! The rules: each is a statement whose rows break it. ?1 bounds the rows.
 
-use weft_core::id::{DeliveryId, DestinationId, EventId, ReplayId};
-
-use super::super::cells::Cells;
 use super::super::statements::statements;
-use crate::check::Finding;
-use crate::error::StoreError;
-
-/// One rule.
-pub(super) struct Rule {
-    /// What finds the rows that break it.
-    pub(super) statement: &'static str,
-    /// The table that the rows are of.
-    pub(super) table: &'static str,
-    /// What is said of such a row.
-    pub(super) finding: fn(&Cells<'_>) -> Result<Finding, StoreError>,
-}
+use crate::rows::check::{
+    Rule, accepted_undelivered, attempt_after_end, contradicting_delivery, contradicting_event, contradicting_replay,
+    delivered_twice, delivered_unaccepted, delivery_out_of_lane, lease_of_delivery, lease_of_event, lease_of_replay,
+    miscounted_attempts, miscounted_passes_of_event, miscounted_passes_of_replay, missing_of_event, missing_of_replay,
+    orphan, pass_out_of_lane,
+};
 
 /// All rules but the ledger's.
 pub(super) const RULES: &[Rule] = &[
@@ -34,6 +25,8 @@ pub(super) const RULES: &[Rule] = &[
     Rule { statement: EVENT_LEASES, table: "events", finding: lease_of_event },
     Rule { statement: REPLAY_LEASES, table: "replays", finding: lease_of_replay },
     Rule { statement: DELIVERY_LEASES, table: "deliveries", finding: lease_of_delivery },
+    Rule { statement: PASS_LANES, table: "events", finding: pass_out_of_lane },
+    Rule { statement: DELIVERY_LANES, table: "deliveries", finding: delivery_out_of_lane },
     Rule { statement: ORPHANS, table: "bodies", finding: orphan },
 ];
 
@@ -171,7 +164,8 @@ WHERE lease_owner <> 0
     AND (
         state <> 'received'
         OR due_at IS NULL
-        OR lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
+        OR lease_owner <> CASE WHEN ordering_key IS NULL THEN 0 ELSE -1 END
+            AND lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
     )
 LIMIT ?1";
 
@@ -182,7 +176,8 @@ WHERE lease_owner <> 0
     AND (
         state <> 'received'
         OR due_at IS NULL
-        OR lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
+        OR lease_owner <> CASE WHEN ordering_key IS NULL THEN 0 ELSE -1 END
+            AND lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
     )
 LIMIT ?1";
 
@@ -193,8 +188,38 @@ WHERE lease_owner <> 0
     AND (
         state <> 'pending'
         OR due_at IS NULL
-        OR lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
+        OR lease_owner <> CASE WHEN ordering_key IS NULL THEN 0 ELSE -1 END
+            AND lease_owner NOT BETWEEN 1 AND (SELECT coalesce(max(number), 0) FROM engine_starts)
     )
+LIMIT ?1";
+
+    /// What waits for a pass under an ordering key: the first of its lane is open, every other stands behind.
+    PASS_LANES = "\
+SELECT * FROM (
+    SELECT
+        waiting.*, min(place) OVER (PARTITION BY tenant, ordering_key) AS first,
+        count(*) OVER (PARTITION BY tenant, ordering_key, place) > 1 AS is_twice
+    FROM (
+        SELECT seq, id, 0 AS is_replay, state, tenant, ordering_key, place, lease_owner FROM events
+        WHERE ordering_key IS NOT NULL AND state = 'received'
+        UNION ALL
+        SELECT seq, id, 1 AS is_replay, state, tenant, ordering_key, place, lease_owner FROM replays
+        WHERE ordering_key IS NOT NULL AND state = 'received'
+    ) AS waiting
+) AS placed
+WHERE place IS NULL OR is_twice OR (place > first) = (lease_owner <> -1)
+LIMIT ?1";
+
+    /// The same for deliveries.
+    DELIVERY_LANES = "\
+SELECT * FROM (
+    SELECT
+        seq, id, state, place, lease_owner, min(place) OVER (PARTITION BY destination, ordering_key) AS first,
+        count(*) OVER (PARTITION BY destination, ordering_key, place) > 1 AS is_twice
+    FROM deliveries
+    WHERE ordering_key IS NOT NULL AND state = 'pending'
+) AS placed
+WHERE place IS NULL OR is_twice OR (place > first) = (lease_owner <> -1)
 LIMIT ?1";
 
     ORPHANS = "\
@@ -202,129 +227,4 @@ SELECT seq FROM bodies
 EXCEPT SELECT body FROM events
 EXCEPT SELECT body FROM deliveries
 LIMIT ?1";
-}
-
-/// The name of a row by its id.
-fn event(cells: &Cells<'_>, column: &'static str) -> Result<String, StoreError> {
-    cells.id(column).map(|id: EventId| id.to_string())
-}
-
-fn replay(cells: &Cells<'_>, column: &'static str) -> Result<String, StoreError> {
-    cells.id(column).map(|id: ReplayId| id.to_string())
-}
-
-fn delivery(cells: &Cells<'_>) -> Result<String, StoreError> {
-    cells.id("id").map(|id: DeliveryId| id.to_string())
-}
-
-fn missing(subject: String, cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    let (planned, found) = (cells.int("planned")?, cells.int("found")?);
-    if planned == found {
-        let state = if cells.flag("is_routed")? { "routed" } else { "not routed" };
-        let contradiction = format!("it has {found} deliveries");
-        return Ok(Finding::Contradiction { subject, state: state.to_owned(), contradiction });
-    }
-    Ok(Finding::MissingDelivery { subject, planned, found })
-}
-
-fn missing_of_event(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    missing(event(cells, "id")?, cells)
-}
-
-fn missing_of_replay(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    missing(replay(cells, "id")?, cells)
-}
-
-fn contradicting(subject: String, waits: &str, cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    let state = cells.text("state")?;
-    let due = cells.maybe_int("due_at")?.is_some();
-    let ended = cells.maybe_int("ended_at")?.is_some();
-    let contradiction = match (state == waits, due, ended) {
-        (true, false, _) => "has no time at which somebody would work on it",
-        (true, true, true) => "has the time of an end",
-        (false, true, _) => "waits for a time",
-        (false, false, false) => "has no time of its end",
-        (true, true, false) | (false, false, true) if cells.maybe_int("replayed_by")?.is_some() => {
-            "is marked as replayed"
-        }
-        (true, true, false) | (false, false, true) => "its reason does not go with that",
-    };
-    Ok(Finding::Contradiction { subject, state, contradiction: contradiction.to_owned() })
-}
-
-fn contradicting_event(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    contradicting(event(cells, "id")?, "received", cells)
-}
-
-fn contradicting_replay(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    contradicting(replay(cells, "id")?, "received", cells)
-}
-
-fn contradicting_delivery(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    contradicting(delivery(cells)?, "pending", cells)
-}
-
-fn delivered_unaccepted(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    Ok(Finding::DeliveredUnaccepted { delivery: delivery(cells)? })
-}
-
-fn accepted_undelivered(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    let (state, number) = (cells.text("state")?, cells.int("number")?);
-    Ok(Finding::AcceptedUndelivered { delivery: delivery(cells)?, state, number })
-}
-
-fn attempt_after_end(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    Ok(Finding::AttemptAfterEnd { delivery: delivery(cells)?, number: cells.int("number")? })
-}
-
-fn miscounted(subject: String, noun: &'static str, cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    let (counted, found) = (cells.int("counted")?, cells.int("found")?);
-    // Numbers with a gap: what the last one says differs, however many there are.
-    let found = if counted == found { cells.int("last")? } else { found };
-    Ok(Finding::Miscounted { subject, noun, counted, found })
-}
-
-fn miscounted_attempts(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    miscounted(delivery(cells)?, "attempts", cells)
-}
-
-fn miscounted_passes_of_event(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    miscounted(event(cells, "id")?, "passes", cells)
-}
-
-fn miscounted_passes_of_replay(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    miscounted(replay(cells, "id")?, "passes", cells)
-}
-
-fn delivered_twice(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    let destination: DestinationId = cells.id("destination")?;
-    let replay: Option<ReplayId> = cells.maybe_id("replay")?;
-    Ok(Finding::DeliveredTwice {
-        event: event(cells, "event")?,
-        replay: replay.map(|id| id.to_string()),
-        pass: cells.int("pass")?,
-        output: cells.int("output")?,
-        destination: destination.to_string(),
-        found: cells.int("found")?,
-    })
-}
-
-fn lease(subject: String, cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    Ok(Finding::LeaseWithoutOwner { subject, state: cells.text("state")?, owner: cells.int("lease_owner")? })
-}
-
-fn lease_of_event(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    lease(event(cells, "id")?, cells)
-}
-
-fn lease_of_replay(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    lease(replay(cells, "id")?, cells)
-}
-
-fn lease_of_delivery(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    lease(delivery(cells)?, cells)
-}
-
-fn orphan(cells: &Cells<'_>) -> Result<Finding, StoreError> {
-    Ok(Finding::OrphanBody { row: cells.int("seq")? })
 }

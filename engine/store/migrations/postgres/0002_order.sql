@@ -1,0 +1,20 @@
+-- Order on request. What has an ordering key waits in a lane: passes of one key of a tenant, deliveries of one key for a
+-- destination. `place` says where in it, from one numbering for all lanes: whoever takes a place holds the lock of its lane
+-- until the commit, so that places follow the order of the commits, and within one that of its events. Only the first of a
+-- lane may be leased; every other has lease_owner -1 and its own due_at until whatever ends the one before it opens it in
+-- the same commit. Rows without a key have neither, and stand in none of these indexes.
+CREATE SEQUENCE lane_places;
+
+ALTER TABLE events ADD COLUMN ordering_key text, ADD COLUMN place bigint;
+ALTER TABLE replays ADD COLUMN ordering_key text, ADD COLUMN place bigint;
+ALTER TABLE deliveries ADD COLUMN ordering_key text, ADD COLUMN place bigint;
+
+CREATE INDEX events_in_lanes ON events (tenant, ordering_key, place)
+    WHERE ordering_key IS NOT NULL AND state = 'received';
+CREATE INDEX replays_in_lanes ON replays (tenant, ordering_key, place)
+    WHERE ordering_key IS NOT NULL AND state = 'received';
+CREATE INDEX deliveries_in_lanes ON deliveries (destination, ordering_key, place)
+    WHERE ordering_key IS NOT NULL AND state = 'pending';
+
+-- What stands behind another is due to nobody, and its lifetime ends all the same.
+CREATE INDEX deliveries_behind ON deliveries (ends_at) WHERE state = 'pending' AND lease_owner = -1;

@@ -1,0 +1,68 @@
+//! Rare work: it runs by itself, in a part of the transaction of its own.
+
+use std::pin::Pin;
+
+use tokio::sync::oneshot;
+
+use super::session::Session;
+use crate::error::StoreError;
+use crate::lane::Lane;
+
+/// What a job's work comes to.
+pub(crate) type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
+
+/// Something rare that the writer is asked for.
+pub(super) trait Job<S>: Send {
+    /// The lanes that it enters or leaves.
+    fn lanes(&self) -> &[Lane];
+
+    /// Does the work; answers whether what it did is to be kept.
+    fn run<'a>(&'a mut self, session: &'a mut S) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>>;
+
+    /// Answers, once it is known whether the commit succeeded.
+    fn settle(self: Box<Self>, failure: Option<StoreError>);
+}
+
+/// A [`Job`] made of a closure.
+pub(super) struct Work<F, T> {
+    lanes: Vec<Lane>,
+    work: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    answer: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<F, T> Work<F, T> {
+    pub(super) const fn new(lanes: Vec<Lane>, work: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { lanes, work: Some(work), outcome: None, answer }
+    }
+}
+
+impl<S, F, T> Job<S> for Work<F, T>
+where
+    S: Session,
+    F: for<'s> FnOnce(&'s mut S) -> Working<'s, T> + Send,
+    T: Send,
+{
+    fn lanes(&self) -> &[Lane] {
+        &self.lanes
+    }
+
+    fn run<'a>(&'a mut self, session: &'a mut S) -> Pin<Box<dyn Future<Output = bool> + Send + 'a>> {
+        Box::pin(async move {
+            let Some(work) = self.work.take() else { return true };
+            let outcome = work(session).await;
+            let keep = outcome.is_ok();
+            self.outcome = Some(outcome);
+            keep
+        })
+    }
+
+    fn settle(self: Box<Self>, failure: Option<StoreError>) {
+        let outcome = match failure {
+            Some(error) => Err(error),
+            None => self.outcome.unwrap_or(Err(StoreError::Closed)),
+        };
+        // Whoever asked may have gone away.
+        drop(self.answer.send(outcome));
+    }
+}

@@ -1,0 +1,6 @@
+//! What breaks under an engine: nothing acknowledged is lost, the sender is told, and the engine goes on by itself.
+
+mod failpoints;
+mod mounts;
+mod on_postgres;
+mod orders;
