@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, ChildStdout, Command};
+use tokio::sync::watch;
 
 use crate::{Caller, Site, programs, within};
 
@@ -36,8 +37,12 @@ pub struct Stillborn {
 }
 
 /// The end of what an engine writes to its standard error: read through a pipe, because a full disk must not break it.
-#[derive(Clone, Debug, Default)]
-struct Log(Arc<Mutex<VecDeque<String>>>);
+#[derive(Clone, Debug)]
+struct Log {
+    lines: Arc<Mutex<VecDeque<String>>>,
+    /// Closed when the engine has closed the pipe.
+    reading: watch::Receiver<()>,
+}
 
 /// How an engine is started.
 #[derive(Clone, Debug, Default)]
@@ -86,6 +91,7 @@ impl<'s> Engine<'s> {
             }
             None => {
                 let status = within("the engine ends", child.wait()).await.expect("our own child");
+                within("its log is read", log.closed()).await;
                 Err(Stillborn { status, log: log.end() })
             }
         }
@@ -198,23 +204,31 @@ impl Log {
 
     /// Reads until the engine ends.
     fn of(stderr: ChildStderr) -> Self {
-        let log = Self::default();
-        let written = log.clone();
+        let (read, reading) = watch::channel(());
+        let lines = Arc::<Mutex<VecDeque<String>>>::default();
+        let written = lines.clone();
         tokio::spawn(async move {
+            let _read = read;
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                let mut end = written.0.lock().expect("nobody panics with it");
+                let mut end = written.lock().expect("nobody panics with it");
                 end.push_back(line);
                 if end.len() > Self::LINES {
                     end.pop_front();
                 }
             }
         });
-        log
+        Self { lines, reading }
+    }
+
+    /// Waits until nothing more can be written into it.
+    async fn closed(&self) {
+        let mut reading = self.reading.clone();
+        while reading.changed().await.is_ok() {}
     }
 
     fn end(&self) -> String {
-        self.0.lock().expect("nobody panics with it").iter().map(|line| format!("{line}\n")).collect()
+        self.lines.lock().expect("nobody panics with it").iter().map(|line| format!("{line}\n")).collect()
     }
 }
 

@@ -56,7 +56,7 @@ async fn promise_2_an_engine_on_a_full_disk_says_why_it_does_not_start_and_start
     let disk = SmallDisk::under(&site, DISK);
     // A store that is there may have room of its own, inside its files: one that is not yet there has none.
     disk.fill();
-    does_not_start(&site, "disk is full").await;
+    does_not_start(&site, "No space left on device").await;
 
     disk.make_room();
     let engine = Engine::start(&site).await;
