@@ -4,11 +4,14 @@ use std::time::Duration;
 
 use weft_store::{Store, StoreError};
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::workers::claims_wake::ClaimsWake;
 
 /// Rows of one transaction at most: a batch must not hold up the commits of live traffic.
-const BATCH: u32 = 200;
+const BATCH: u32 = 100;
+/// How long upkeep rests after a batch, as a multiple of the time that the batch took: live traffic has the larger share of the
+/// store, however slow the store is. `cargo xtask bench retention` measures what is left of the traffic's pace.
+const REST: u32 = 4;
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(60);
 
@@ -32,19 +35,26 @@ impl Upkeep {
     pub async fn tick(&self) -> Result<(), StoreError> {
         let now = self.clock.now();
         let mut has_ended = false;
-        while self.store.expire_deliveries(BATCH, now).await? > 0 {
+        loop {
+            let batch = Stopwatch::start();
+            if self.store.expire_deliveries(BATCH, now).await? == 0 {
+                break;
+            }
             has_ended = true;
-            tokio::task::yield_now().await;
+            self.clock.rest(batch.elapsed() * REST).await;
         }
         if has_ended {
             // What waited behind it under its ordering key may be open.
             self.claims.look_around();
         }
         let before = now.minus(self.retention);
-        while self.store.prune(before, BATCH, now).await?.more {
-            tokio::task::yield_now().await;
+        loop {
+            let batch = Stopwatch::start();
+            if !self.store.prune(before, BATCH, now).await?.more {
+                return Ok(());
+            }
+            self.clock.rest(batch.elapsed() * REST).await;
         }
-        Ok(())
     }
 
     /// Ticks now and then, until the future is dropped.

@@ -163,7 +163,7 @@ CREATE TABLE deliveries (
 CREATE TABLE deliveries_default PARTITION OF deliveries DEFAULT;
 
 CREATE INDEX deliveries_of_event ON deliveries (event);
-CREATE INDEX deliveries_waiting ON deliveries (destination, due_at, ends_at)
+CREATE INDEX deliveries_waiting ON deliveries (destination, due_at)
     WHERE state = 'pending' AND lease_owner = 0;
 CREATE INDEX deliveries_leased ON deliveries (lease_owner, due_at) WHERE state = 'pending' AND lease_owner <> 0;
 CREATE INDEX deliveries_dead ON deliveries (((replayed_by IS NOT NULL)::integer), ended_at, id) WHERE state = 'dead';

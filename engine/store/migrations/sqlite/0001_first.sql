@@ -145,7 +145,7 @@ CREATE TABLE deliveries (
 
 CREATE UNIQUE INDEX deliveries_by_id ON deliveries (id);
 CREATE INDEX deliveries_of_event ON deliveries (event);
-CREATE INDEX deliveries_waiting ON deliveries (destination, lease_owner, due_at, ends_at) WHERE state = 'pending';
+CREATE INDEX deliveries_waiting ON deliveries (destination, lease_owner, due_at) WHERE state = 'pending';
 CREATE INDEX deliveries_dead ON deliveries (replayed_by IS NOT NULL, ended_at, id) WHERE state = 'dead';
 CREATE INDEX deliveries_dead_of_tenant
     ON deliveries (tenant, replayed_by IS NOT NULL, ended_at, id) WHERE state = 'dead';

@@ -15,3 +15,6 @@ CREATE INDEX replays_in_lanes ON replays (tenant, ordering_key, place)
     WHERE ordering_key IS NOT NULL AND state = 'received';
 CREATE INDEX deliveries_in_lanes ON deliveries (destination, ordering_key, place)
     WHERE ordering_key IS NOT NULL AND state = 'pending';
+
+-- Whatever nobody works on, due or not, behind others or free: its lifetime ends all the same.
+CREATE INDEX deliveries_by_lifetime ON deliveries (ends_at) WHERE state = 'pending' AND lease_owner <= 0;

@@ -129,21 +129,12 @@ WHERE deliveries.id = held.id
     EXPIRED = "\
 SELECT over.id, destinations.id AS destination, over.ordering_key
 FROM (
-    (
-        SELECT id, destination, ordering_key FROM deliveries
-        WHERE state = 'pending' AND lease_owner = 0 AND due_at <= $1 AND ends_at <= $1
-        LIMIT $2
-    )
-    UNION ALL
-    (
-        SELECT id, destination, ordering_key FROM deliveries
-        WHERE state = 'pending' AND lease_owner = -1 AND ends_at <= $1 AND due_at <= $1
-        ORDER BY ends_at
-        LIMIT $2
-    )
+    SELECT id, destination, ordering_key FROM deliveries
+    WHERE state = 'pending' AND lease_owner <= 0 AND ends_at <= $1
+    ORDER BY ends_at
+    LIMIT $2
 ) AS over
-JOIN destinations ON destinations.seq = over.destination
-LIMIT $2";
+JOIN destinations ON destinations.seq = over.destination";
 
     /// Ends those of rows $1 that still nobody works on and whose lifetime is over at $2, with reason $3.
     EXPIRE = "\
@@ -151,7 +142,7 @@ UPDATE deliveries
 SET state = 'dead', reason = $3, due_at = NULL, lease_owner = 0, ended_at = $2
 FROM (
     SELECT id FROM deliveries
-    WHERE id = ANY ($1) AND state = 'pending' AND lease_owner IN (-1, 0) AND ends_at <= $2
+    WHERE id = ANY ($1) AND state = 'pending' AND lease_owner <= 0 AND ends_at <= $2
     FOR UPDATE SKIP LOCKED
 ) AS over
 WHERE deliveries.id = over.id

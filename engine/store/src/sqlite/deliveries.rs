@@ -1,7 +1,7 @@
 //! Deliveries that wait: storing them, claiming them and giving them back.
 //!
 //! A waiting row's `due_at` says when somebody may next take it: a leased one's is the end of its lease. The index of waiting
-//! rows is (destination, lease_owner, due_at, ends_at), so that for each destination there are three ranges to look at and
+//! rows is (destination, lease_owner, due_at), so that for each destination there are three ranges to look at and
 //! nothing to search: the free rows (owner 0) up to now, those leased by earlier starts of the engine (void, whatever
 //! their time), and those of this start whose lease has ended. Leased rows are in the index as well: that is what makes a crash
 //! cost nothing but a start, without a write and without a scan.
@@ -91,34 +91,18 @@ WHERE deliveries.id = held.id
     AND deliveries.lease_owner = held.owner
     AND deliveries.due_at = held.until";
 
-    /// Rows that nobody works on, also those behind others of their lanes, whose lifetime is over, from the index alone. ?1: now, ?2: how many.
+    /// Rows that nobody works on, also those behind others of their lanes, whose lifetime is over. ?1: now, ?2: how many.
     EXPIRED = "\
-WITH RECURSIVE waiting (destination) AS (
-    SELECT min(destination) FROM deliveries WHERE state = 'pending'
-    UNION ALL
-    SELECT (
-        SELECT min(further.destination)
-        FROM deliveries AS further
-        WHERE further.state = 'pending' AND further.destination > waiting.destination
-    )
-    FROM waiting
-    WHERE waiting.destination IS NOT NULL
-)
-SELECT deliveries.seq
-FROM waiting
-CROSS JOIN deliveries
-    ON deliveries.destination = waiting.destination
-    AND deliveries.state = 'pending'
-    AND deliveries.lease_owner IN (-1, 0)
-    AND deliveries.due_at <= ?1
-WHERE deliveries.ends_at <= ?1
+SELECT seq FROM deliveries
+WHERE state = 'pending' AND lease_owner <= 0 AND ends_at <= ?1
+ORDER BY ends_at
 LIMIT ?2";
 
     /// Ends those of the rows ?1 that still nobody works on.
     EXPIRE = "\
 UPDATE deliveries
 SET state = 'dead', reason = ?3, due_at = NULL, lease_owner = 0, ended_at = ?2
-WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'pending' AND lease_owner IN (-1, 0) AND ends_at <= ?2";
+WHERE seq IN (SELECT value FROM json_each(?1)) AND state = 'pending' AND lease_owner <= 0 AND ends_at <= ?2";
 }
 
 /// What deliveries are planned for.

@@ -244,10 +244,7 @@ impl Model {
 
     /// Deliveries whose lifetime is over and that nobody works on, free or behind others.
     pub(crate) fn expired(&self, now: Timestamp) -> Vec<DeliveryId> {
-        self.pending()
-            .filter(|(it, due, owner)| *owner <= 0 && *due <= now && it.ends_at <= now)
-            .map(|(it, ..)| it.id)
-            .collect()
+        self.pending().filter(|(it, _, owner)| *owner <= 0 && it.ends_at <= now).map(|(it, ..)| it.id).collect()
     }
 
     /// Whether `lease` still holds a waiting row.

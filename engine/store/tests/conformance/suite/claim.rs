@@ -51,6 +51,36 @@ async fn promise_2_a_replay_is_claimed_before_events_that_became_due_later() {
 }
 
 #[tokio::test]
+async fn promise_7_passes_of_events_and_of_replays_are_claimed_in_one_line_by_their_due_times() {
+    let scene = Scene::new().await;
+    let received = |n: u128, ms: i64| {
+        let mut event = (*event(n)).clone();
+        event.received_at = at(ms);
+        kept(event.into(), FirstWay::Pass { lease: None })
+    };
+    for (n, ms) in [(10, 5), (11, 15)] {
+        let dead = scene.dead_event(n, at(0)).await;
+        let replay = NewEventReplay { replay: replay_id(n), event: dead, tenant: None };
+        scene.store.replay_events(vec![replay], at(ms)).await.expect("replay");
+    }
+    scene.keep(vec![received(12, 10), received(13, 20), received(14, 0)]).await;
+    let mut line = Vec::new();
+    for _ in 0..5 {
+        let claimed = scene.claim_passes(1, at(30)).await.remove(0);
+        line.push(claimed.replay.map_or(claimed.event.id.to_string(), |replay| replay.to_string()));
+    }
+    let expected = [
+        event(14).id.to_string(),
+        replay_id(10).to_string(),
+        event(12).id.to_string(),
+        replay_id(11).to_string(),
+        event(13).id.to_string(),
+    ];
+    assert_eq!(line, expected);
+    scene.is_sound().await;
+}
+
+#[tokio::test]
 async fn a_claim_takes_no_more_than_asked_of_each_destination() {
     let scene = Scene::new().await;
     scene.keep((10..20).map(|n| routed(n, &[1, 2, 3])).collect()).await;
@@ -205,6 +235,19 @@ async fn what_a_disabled_destination_holds_dies_at_its_lifetime() {
     let state = scene.delivery_state(event(10).id, id(10_001)).await;
     assert_eq!(state, DeliveryState::Dead { at: end, reason: "lifetime".to_owned(), replayed_by: None });
     assert_eq!(held.len(), 1);
+    scene.is_sound().await;
+}
+
+#[tokio::test]
+async fn a_delivery_dies_at_its_lifetime_also_where_it_is_due_only_later() {
+    let scene = Scene::new().await;
+    scene.keep(vec![due(10, at(0).plus(LIFETIME * 2)), due(11, at(0))]).await;
+    let end = at(0).plus(LIFETIME);
+    let held = scene.claim(1, end).await;
+    assert_eq!(held.iter().map(|work| work.id).collect::<Vec<_>>(), [id(11_001)]);
+    assert_eq!(scene.store.expire_deliveries(100, end).await.expect("expire"), 1);
+    let state = scene.delivery_state(event(10).id, id(10_001)).await;
+    assert_eq!(state, DeliveryState::Dead { at: end, reason: "lifetime".to_owned(), replayed_by: None });
     scene.is_sound().await;
 }
 
