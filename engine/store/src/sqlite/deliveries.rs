@@ -142,8 +142,12 @@ impl<'s> Insert<'s> {
             Some(lease) => (lease.until, lease.owner),
             None => (new.due_at, 0),
         };
+        let seq = desk.numbers.delivery();
+        if owner > 0 {
+            desk.leased.put(new.id, seq);
+        }
         self.0.execute(params![
-            desk.numbers.delivery(),
+            seq,
             bytes(&new.id),
             origin.tenant,
             origin.event,

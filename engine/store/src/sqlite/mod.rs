@@ -10,6 +10,7 @@ mod finish;
 mod history;
 mod keep;
 mod lanes;
+mod leased_rows;
 mod ledger;
 pub(crate) mod lock;
 mod passes;
@@ -38,6 +39,7 @@ use weft_core::id::{DeliveryId, DestinationId, EventId, PluginId, TenantId};
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
 
+use self::leased_rows::LeasedRows;
 use self::lock::EngineLock;
 use self::session::{Numbers, Session};
 use crate::catalog::{Catalog, Declaration};
@@ -334,6 +336,7 @@ async fn session(
         start: started.last_insert_rowid(),
         dedupe_for: options.dedupe_for,
         ledger: LedgerChanges::default(),
+        leased: LeasedRows::default(),
         prune_from: 0,
         lock,
     })

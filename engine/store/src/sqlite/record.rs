@@ -11,10 +11,8 @@ use crate::record::{Attempts, MovedOn, OutcomeColumns, sample};
 use crate::work::{Finished, FinishedAttempt};
 
 statements! {
-    /// The row of a delivery whose lease still holds. ?1: its id, ?2: owner, ?3: until, ?4: attempts before this one.
-    HELD = "\
-SELECT seq FROM deliveries
-WHERE id = ?1 AND state = 'pending' AND lease_owner = ?2 AND due_at = ?3 AND attempts = ?4";
+    /// The row of a delivery.
+    ROW = "SELECT seq FROM deliveries WHERE id = ?1";
 
     INSERT_ATTEMPT = "\
 INSERT INTO attempts (delivery, number, started_at, took_us, outcome, status, retry_after_ms, detail)
@@ -22,22 +20,22 @@ VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
 
     INSERT_RESPONSE = "INSERT INTO responses (delivery, number, headers, body) VALUES (?1, ?2, ?3, ?4)";
 
-    /// Moves the delivery on. ?1: its row, ?2: owner, ?3: until.
+    /// Moves the delivery on if its lease still holds. ?1: its row, ?2: its id, ?3: owner, ?4: until, ?5: attempts before this one.
     MOVE_ON = "\
 UPDATE deliveries
-SET state = ?4, attempts = ?5, due_at = ?6, lease_owner = 0, ended_at = ?7, reason = ?8
-WHERE seq = ?1 AND state = 'pending' AND lease_owner = ?2 AND due_at = ?3";
+SET state = ?6, attempts = ?7, due_at = ?8, lease_owner = 0, ended_at = ?9, reason = ?10
+WHERE seq = ?1 AND id = ?2 AND state = 'pending' AND lease_owner = ?3 AND due_at = ?4 AND attempts = ?5";
 }
 
 /// Stores the attempts of all asks; answers each in the order of its attempts.
 pub(super) fn record(
-    desk: &Desk<'_>,
+    desk: &mut Desk<'_>,
     asks: &[&Vec<FinishedAttempt>],
 ) -> rusqlite::Result<Vec<Result<Vec<Finished>, StoreError>>> {
     let mut attempts = Attempts::of(asks);
     let mut records = Records::prepare(desk)?;
     for (place, made) in attempts.standing().collect::<Vec<_>>() {
-        if records.attempt(made)? == Finished::LeaseLost {
+        if records.attempt(desk, made)? == Finished::LeaseLost {
             attempts.late(place);
         } else if let Some(due_at) = opened(desk, made)? {
             attempts.opened(place, due_at);
@@ -58,7 +56,7 @@ fn opened(desk: &Desk<'_>, made: &FinishedAttempt) -> rusqlite::Result<Option<Ti
 
 /// The statements that store an attempt and what it changes.
 struct Records<'s> {
-    held: CachedStatement<'s>,
+    row: CachedStatement<'s>,
     attempt: CachedStatement<'s>,
     response: CachedStatement<'s>,
     move_on: CachedStatement<'s>,
@@ -67,7 +65,7 @@ struct Records<'s> {
 impl<'s> Records<'s> {
     fn prepare(desk: &Desk<'s>) -> rusqlite::Result<Self> {
         Ok(Self {
-            held: desk.direct.prepare_cached(HELD)?,
+            row: desk.direct.prepare_cached(ROW)?,
             attempt: desk.direct.prepare_cached(INSERT_ATTEMPT)?,
             response: desk.direct.prepare_cached(INSERT_RESPONSE)?,
             move_on: desk.direct.prepare_cached(MOVE_ON)?,
@@ -75,16 +73,12 @@ impl<'s> Records<'s> {
     }
 
     /// Stores one attempt if its lease still holds.
-    fn attempt(&mut self, made: &FinishedAttempt) -> rusqlite::Result<Finished> {
-        let FinishedAttempt { delivery, lease, attempt, .. } = made;
-        let until = lease.until.as_ms();
-        let held = params![bytes(delivery), lease.owner, until, i64::from(attempt.number) - 1];
-        let Some(seq) = self.held.query_row(held, |row| row.get::<_, i64>(0)).optional()? else {
-            return Ok(Finished::LeaseLost);
-        };
+    fn attempt(&mut self, desk: &mut Desk<'_>, made: &FinishedAttempt) -> rusqlite::Result<Finished> {
+        let Some(row) = self.moved_on(desk, made)? else { return Ok(Finished::LeaseLost) };
+        let attempt = &made.attempt;
         let outcome = OutcomeColumns::of(attempt);
         self.attempt.execute(params![
-            seq,
+            row,
             attempt.number,
             attempt.started_at.as_ms(),
             outcome.took_us,
@@ -94,20 +88,39 @@ impl<'s> Records<'s> {
             outcome.detail,
         ])?;
         if let Some(sample) = sample(attempt) {
-            self.response.execute(params![seq, attempt.number, json(&sample.headers), &sample.body[..]])?;
+            self.response.execute(params![row, attempt.number, json(&sample.headers), &sample.body[..]])?;
         }
-        let moved = MovedOn::by(made);
-        let (due, ended) = (moved.due_at.map(Timestamp::as_ms), moved.ended_at.map(Timestamp::as_ms));
-        self.move_on.execute(params![
-            seq,
-            lease.owner,
-            until,
-            moved.state,
-            attempt.number,
-            due,
-            ended,
-            moved.reason
-        ])?;
         Ok(Finished::Done)
+    }
+
+    /// Moves the delivery on if its lease still holds; answers its row.
+    fn moved_on(&mut self, desk: &mut Desk<'_>, made: &FinishedAttempt) -> rusqlite::Result<Option<i64>> {
+        if let Some(row) = desk.leased.take(made.delivery)
+            && self.move_on(row, made)?
+        {
+            return Ok(Some(row));
+        }
+        let row = self.row.query_row(params![bytes(&made.delivery)], |row| row.get(0)).optional()?;
+        match row {
+            Some(row) if self.move_on(row, made)? => Ok(Some(row)),
+            _ => Ok(None),
+        }
+    }
+
+    fn move_on(&mut self, row: i64, made: &FinishedAttempt) -> rusqlite::Result<bool> {
+        let moved = MovedOn::by(made);
+        let changed = self.move_on.execute(params![
+            row,
+            bytes(&made.delivery),
+            made.lease.owner,
+            made.lease.until.as_ms(),
+            i64::from(made.attempt.number) - 1,
+            moved.state,
+            made.attempt.number,
+            moved.due_at.map(Timestamp::as_ms),
+            moved.ended_at.map(Timestamp::as_ms),
+            moved.reason,
+        ])?;
+        Ok(changed == 1)
     }
 }

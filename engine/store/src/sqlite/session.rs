@@ -8,6 +8,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 use weft_core::id::{DeliveryId, DestinationId, TenantId};
 
+use super::leased_rows::LeasedRows;
 use super::lock::EngineLock;
 use super::statements::statements;
 use super::{connect, deliveries, finish, keep, ledger, passes, record};
@@ -56,6 +57,7 @@ pub(super) struct Session {
     pub(super) numbers: Numbers,
     pub(super) directory: Directory,
     pub(super) ledger: LedgerChanges,
+    pub(super) leased: LeasedRows,
     /// The number of the event that retention looks at next.
     pub(super) prune_from: i64,
     /// Given back last.
@@ -161,7 +163,7 @@ impl writer::Session for Session {
     }
 
     async fn record(&mut self, asks: &[&Vec<FinishedAttempt>]) -> Answers<Vec<Finished>> {
-        record::record(&self.desk(), asks).map_err(refused("record attempts"))
+        record::record(&mut self.desk(), asks).map_err(refused("record attempts"))
     }
 
     async fn release_deliveries(&mut self, asks: &[&Vec<(DeliveryId, Lease)>]) -> Answers<()> {
@@ -177,6 +179,7 @@ impl Session {
             numbers: &mut self.numbers,
             directory: &self.directory,
             ledger: &mut self.ledger,
+            leased: &mut self.leased,
         }
     }
 }
@@ -188,6 +191,7 @@ pub(super) struct Desk<'s> {
     pub(super) numbers: &'s mut Numbers,
     pub(super) directory: &'s Directory,
     pub(super) ledger: &'s mut LedgerChanges,
+    pub(super) leased: &'s mut LeasedRows,
 }
 
 /// Makes a [`StoreError`] of what the database said to the writer's own connection.
