@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-/// Why an operation of the store failed. Nothing of it was written.
+/// Why an operation of the store failed. Nothing of it was written; only where a server fell silent in the middle of a commit, nobody knows.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database cannot do it at present: disk full, input or output failed, busy. The same call may work later.

@@ -35,7 +35,12 @@ pub struct StoreOptions {
     pub dedupe_for: Duration,
     /// Whether a server that does not wait for its disk is refused. `false` is for tests, of what power cuts do not matter to.
     pub durable: bool,
+    /// How long a server may be silent before a call fails: [`StoreError::Unavailable`].
+    pub answer_within: Duration,
 }
+
+/// 10 s: a checkpoint on a slow disk holds up a commit for a few, and senders of webhooks rarely wait longer for an answer.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// How long an engine counts as alive after [`Store::keep_alive`]: two beats of three may be lost, and what a dead one works on is
 /// taken over within this and the claims' look around.
@@ -51,7 +56,7 @@ impl StoreOptions {
     /// The usual options for the store at `at`.
     pub fn new(at: impl Into<StoreAt>, now: Timestamp) -> Self {
         let dedupe_for = Duration::from_hours(DEDUPE_HOURS.default);
-        Self { at: at.into(), now, readers: READERS, dedupe_for, durable: true }
+        Self { at: at.into(), now, readers: READERS, dedupe_for, durable: true, answer_within: ANSWER_WITHIN }
     }
 }
 

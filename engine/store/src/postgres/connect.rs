@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, PgConnection, Row, SqlSafeStr};
+use sqlx::{ConnectOptions, Connection, PgConnection, Row, SqlSafeStr};
 use weft_core::name::Name;
 
 use crate::at::PostgresAt;
@@ -60,25 +60,68 @@ pub(super) fn options(at: &PostgresAt) -> Result<PgConnectOptions, OpenError> {
         .disable_statement_logging())
 }
 
-/// Opens a connection of a writer.
-pub(super) async fn writer(at: &PostgresAt, durable: bool) -> Result<PgConnection, OpenError> {
+/// A session as the server knows it: a process number alone may be another's by now.
+#[derive(Clone, Debug)]
+pub(super) struct Backend {
+    process: i32,
+    started_at: String,
+}
+
+const BACKEND: &str = "\
+SELECT pid AS process, backend_start::text AS started_at FROM pg_stat_activity WHERE pid = pg_backend_pid()";
+
+/// How long, in milliseconds, a session is waited for that is told to end.
+const END_MS: i64 = 2_000;
+
+/// Opens a connection of a writer, in the place of the one that the server knows as `replaced`. That may still be at work if the server or
+/// the network was silent: what it has not committed by now must not come after what its successor does.
+pub(super) async fn writer(
+    at: &PostgresAt,
+    durable: bool,
+    replaced: Option<&Backend>,
+) -> Result<(PgConnection, Backend), OpenError> {
     let mut conn = connect(at, options(at)?.options(SETTINGS), "connect to").await?;
     must_be_fit(&mut conn, at, durable).await?;
-    Ok(conn)
+    if let Some(replaced) = replaced {
+        end(&mut conn, replaced).await.map_err(server(at, "end a session of"))?;
+    }
+    let row = sqlx::query(BACKEND).fetch_one(&mut conn).await.map_err(server(at, "read the settings of"))?;
+    let failed = server(at, "read the settings of");
+    let backend = Backend {
+        process: row.try_get("process").map_err(&failed)?,
+        started_at: row.try_get("started_at").map_err(&failed)?,
+    };
+    Ok((conn, backend))
+}
+
+async fn end(conn: &mut PgConnection, replaced: &Backend) -> Result<(), sqlx::Error> {
+    let end = "SELECT pg_terminate_backend(pid, $3) FROM pg_stat_activity WHERE pid = $1 AND backend_start::text = $2";
+    let end = sqlx::query(end).bind(replaced.process).bind(&replaced.started_at).bind(END_MS);
+    end.execute(conn).await.map(drop)
 }
 
 /// Opens that connection of a writer which holds the lock of the node for as long as it lives.
-pub(super) async fn node_writer(at: &PostgresAt, durable: bool) -> Result<PgConnection, OpenError> {
-    let mut conn = writer(at, durable).await?;
+pub(super) async fn node_writer(
+    at: &PostgresAt,
+    durable: bool,
+    replaced: Option<&Backend>,
+) -> Result<(PgConnection, Backend), OpenError> {
+    let (mut conn, backend) = writer(at, durable, replaced).await?;
     take_node(&mut conn, at).await?;
-    Ok(conn)
+    Ok((conn, backend))
 }
 
 /// Opens the connections that read beside the writer.
-pub(super) async fn readers(at: &PostgresAt, count: u32) -> Result<PgPool, OpenError> {
+pub(super) async fn readers(at: &PostgresAt, count: u32, answer_within: Duration) -> Result<PgPool, OpenError> {
     PgPoolOptions::new()
         .max_connections(count.max(1))
-        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .acquire_timeout(ACQUIRE_TIMEOUT.min(answer_within))
+        // One that was given up in the middle of something is not waited for: its place is needed.
+        .after_release(move |conn, _| {
+            Box::pin(
+                async move { Ok(tokio::time::timeout(answer_within, conn.ping()).await.is_ok_and(|it| it.is_ok())) },
+            )
+        })
         .connect_with(options(at)?.options(SETTINGS))
         .await
         .map_err(server(at, "connect to"))

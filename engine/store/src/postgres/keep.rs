@@ -115,7 +115,7 @@ async fn remember(session: &mut Session, keys: &Keys<'_>) -> Result<Vec<Remember
     let texts: Vec<&str> = texts.iter().map(AsRef::as_ref).collect();
     let digests: Vec<&[u8]> = keys.asked.iter().map(|asked| &asked.key.body_digest[..]).collect();
     let events: Vec<Uuid> = keys.asked.iter().map(|asked| asked.event.uuid()).collect();
-    let expiries: Vec<i64> = keys.asked.iter().map(|asked| asked.now.plus(session.dedupe_for).as_ms()).collect();
+    let expiries: Vec<i64> = keys.asked.iter().map(|asked| asked.now.plus(session.dedupe_for()).as_ms()).collect();
     for again in [false, true] {
         if again {
             let forget = sqlx::query(FORGET_EXPIRED).bind(&tenants).bind(&sources).bind(&texts).bind(now.as_ms());

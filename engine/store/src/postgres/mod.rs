@@ -1,10 +1,12 @@
 //! The store on Postgres: one database, any number of engines, each with a writer for new events and one for everything else.
 
+mod answer;
 mod catalog;
 mod check;
 pub(crate) mod connect;
 mod dead_letters;
 mod deliveries;
+mod doubt;
 mod engine_start;
 mod finish;
 mod history;
@@ -26,6 +28,7 @@ mod versions;
 mod waiting;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use sqlx::PgConnection;
@@ -38,8 +41,9 @@ use weft_core::name::Name;
 use weft_core::time::Timestamp;
 
 pub(crate) use self::connect::shown;
+use self::doubt::Leased;
 use self::listener::Listener;
-use self::session::Session;
+use self::session::{Session, Terms};
 use crate::at::PostgresAt;
 use crate::catalog::{Catalog, Declaration};
 use crate::check::CheckReport;
@@ -74,27 +78,33 @@ struct Shared {
     readers: PgPool,
     start: i64,
     listener: Listener,
+    answer_within: Duration,
 }
 
 impl PostgresStore {
     pub(crate) async fn open(at: &PostgresAt, options: &StoreOptions) -> Result<Self, OpenError> {
-        let (server, durable, dedupe_for, now) = (at.clone(), options.durable, options.dedupe_for, options.now);
+        let StoreOptions { now, readers, dedupe_for, durable, answer_within, .. } = *options;
+        let terms = Terms { at: at.clone(), durable, dedupe_for, answer_within };
+        let of_intake = terms.clone();
         let (writer, start) = Writer::spawn(move || async move {
-            let session = Session::open(server, durable, dedupe_for, now).await?;
+            let session = Session::open(terms, now).await?;
             let start = session.start;
             Ok((session, start))
         })
         .await?;
-        let server = at.clone();
-        let intake = async move || Ok((Session::open_intake(server, durable, dedupe_for, start).await?, ()));
-        let (intake, ()) = Writer::spawn(intake).await?;
-        let readers = connect::readers(at, options.readers).await?;
+        let (intake, ()) = Writer::spawn(async move || Ok((Session::open_intake(of_intake, start).await?, ()))).await?;
+        let readers = connect::readers(at, readers, answer_within).await?;
         let listener = Listener::spawn(connect::listener(at)?, start);
-        Ok(Self { shared: Arc::new(Shared { writer, intake, readers, start, listener }) })
+        Ok(Self { shared: Arc::new(Shared { writer, intake, readers, start, listener, answer_within }) })
     }
 
     pub(crate) fn start_number(&self) -> i64 {
         self.shared.start
+    }
+
+    /// Waits for what is read, as long as the server may be silent.
+    async fn read<T>(&self, answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        answer::within(self.shared.answer_within, "read", answer).await
     }
 
     pub(crate) fn wakes(&self) -> watch::Receiver<u64> {
@@ -108,7 +118,9 @@ impl PostgresStore {
     }
 
     pub(crate) async fn keep_alive(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.shared.writer.write(move |session| Box::pin(session.keep_alive(now))).await
+        self.shared.writer.write(move |session| Box::pin(session.keep_alive(now))).await?;
+        // Its session may have lost its connection, with something to give back, and nobody may be sending events.
+        self.shared.intake.write(|_| Box::pin(std::future::ready(Ok(())))).await
     }
 
     pub(crate) async fn keep(&self, events: Vec<KeepEvent>, now: Timestamp) -> Result<Vec<Ingested>, StoreError> {
@@ -131,7 +143,14 @@ impl PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<PassWork>, StoreError> {
         let claimed = self.shared.writer.claim_passes(limit, lease, now).await?;
-        passes::load(&self.shared.readers, &claimed, lease).await
+        let loaded = self.read(passes::load(&self.shared.readers, &claimed, lease)).await;
+        if loaded.is_err() {
+            // Or nobody would work on them until the lease ends; the error to tell is the first one.
+            let mut unread = Leased::default();
+            unread.by_claim_of_passes(&claimed, lease);
+            drop(self.shared.writer.release_passes(unread.passes).await);
+        }
+        loaded
     }
 
     pub(crate) async fn finish_passes(&self, passes: Vec<FinishedPass>) -> Result<Vec<Finished>, StoreError> {
@@ -143,7 +162,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn next_pass_due(&self, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
-        passes::next_due(&self.shared.readers, self.shared.start, now).await
+        self.read(passes::next_due(&self.shared.readers, self.shared.start, now)).await
     }
 
     pub(crate) async fn waiting_page(
@@ -152,11 +171,11 @@ impl PostgresStore {
         limit: u32,
         now: Timestamp,
     ) -> Result<WaitingPage, StoreError> {
-        waiting::page(&self.shared.readers, self.shared.start, after, limit, now).await
+        self.read(waiting::page(&self.shared.readers, self.shared.start, after, limit, now)).await
     }
 
     pub(crate) async fn first_due(&self, destinations: &[DestinationId]) -> Result<Vec<Waiting>, StoreError> {
-        waiting::first_due(&self.shared.readers, destinations).await
+        self.read(waiting::first_due(&self.shared.readers, destinations)).await
     }
 
     pub(crate) async fn claim_deliveries(
@@ -166,7 +185,14 @@ impl PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<DeliveryWork>, StoreError> {
         let claimed = self.shared.writer.claim_deliveries(ClaimDeliveries { wants, lease, now }).await?;
-        deliveries::load(&self.shared.readers, &claimed, lease).await
+        let loaded = self.read(deliveries::load(&self.shared.readers, &claimed, lease)).await;
+        if loaded.is_err() {
+            // As with passes.
+            let mut unread = Leased::default();
+            unread.by_claim(&claimed, lease);
+            drop(self.shared.writer.release_deliveries(unread.deliveries).await);
+        }
+        loaded
     }
 
     pub(crate) async fn record(&self, attempts: Vec<FinishedAttempt>) -> Result<Vec<Finished>, StoreError> {
@@ -178,7 +204,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn expire_deliveries(&self, limit: u32, now: Timestamp) -> Result<u64, StoreError> {
-        let (expired, lanes) = deliveries::expired(&self.shared.readers, limit, now).await?;
+        let (expired, lanes) = self.read(deliveries::expired(&self.shared.readers, limit, now)).await?;
         if expired.is_empty() {
             return Ok(0);
         }
@@ -192,7 +218,7 @@ impl PostgresStore {
 
     pub(crate) async fn replay_deliveries(&self, replays: Vec<NewDeliveryReplay>) -> Result<Vec<Replayed>, StoreError> {
         let ids: Vec<_> = replays.iter().map(|replay| replay.delivery.uuid()).collect();
-        let lanes = lanes::of_deliveries(&self.shared.readers, &ids).await?;
+        let lanes = self.read(lanes::of_deliveries(&self.shared.readers, &ids)).await?;
         self.shared
             .writer
             .write_in_lanes(lanes, move |session| Box::pin(async move { replay::deliveries(session, &replays).await }))
@@ -205,7 +231,7 @@ impl PostgresStore {
         now: Timestamp,
     ) -> Result<Vec<Replayed>, StoreError> {
         let ids: Vec<_> = replays.iter().map(|replay| replay.event.uuid()).collect();
-        let lanes = lanes::of_events(&self.shared.readers, &ids).await?;
+        let lanes = self.read(lanes::of_events(&self.shared.readers, &ids)).await?;
         self.shared
             .writer
             .write_in_lanes(lanes, move |session| Box::pin(async move { replay::events(session, &replays, now).await }))
@@ -213,7 +239,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn event(&self, tenant: Option<TenantId>, id: EventId) -> Result<Option<EventRecord>, StoreError> {
-        history::event(&self.shared.readers, tenant, id).await
+        self.read(history::event(&self.shared.readers, tenant, id)).await
     }
 
     pub(crate) async fn event_of_delivery(
@@ -221,7 +247,7 @@ impl PostgresStore {
         tenant: Option<TenantId>,
         id: DeliveryId,
     ) -> Result<Option<EventId>, StoreError> {
-        history::event_of_delivery(&self.shared.readers, tenant, id).await
+        self.read(history::event_of_delivery(&self.shared.readers, tenant, id)).await
     }
 
     pub(crate) async fn dead_letters(
@@ -230,11 +256,11 @@ impl PostgresStore {
         cursor: Option<DeadLetterCursor>,
         limit: u32,
     ) -> Result<DeadLetterPage, StoreError> {
-        dead_letters::page(&self.shared.readers, filter, cursor, limit).await
+        self.read(dead_letters::page(&self.shared.readers, filter, cursor, limit)).await
     }
 
     pub(crate) async fn counts(&self) -> Result<Counts, StoreError> {
-        upkeep::counts(&self.shared.readers).await
+        self.read(upkeep::counts(&self.shared.readers)).await
     }
 
     pub(crate) async fn prune(&self, before: Timestamp, limit: u32, now: Timestamp) -> Result<Pruned, StoreError> {
@@ -249,7 +275,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn catalog(&self) -> Result<Catalog, StoreError> {
-        catalog::catalog(&self.shared.readers).await
+        self.read(catalog::catalog(&self.shared.readers)).await
     }
 
     pub(crate) async fn set_destination_status(
@@ -278,7 +304,7 @@ impl PostgresStore {
     }
 
     pub(crate) async fn sealed(&self, destination: DestinationId) -> Result<Vec<(Name, Bytes)>, StoreError> {
-        catalog::sealed(&self.shared.readers, destination).await
+        self.read(catalog::sealed(&self.shared.readers, destination)).await
     }
 
     pub(crate) async fn plugin(&self, plugin: NewPlugin, now: Timestamp) -> Result<PluginRecord, StoreError> {
@@ -286,15 +312,15 @@ impl PostgresStore {
     }
 
     pub(crate) async fn plugins(&self) -> Result<Vec<PluginRecord>, StoreError> {
-        plugins::plugins(&self.shared.readers).await
+        self.read(plugins::plugins(&self.shared.readers)).await
     }
 
     pub(crate) async fn versions(&self, plugin: PluginId) -> Result<Vec<VersionRecord>, StoreError> {
-        versions::versions(&self.shared.readers, plugin).await
+        self.read(versions::versions(&self.shared.readers, plugin)).await
     }
 
     pub(crate) async fn component(&self, digest: Digest) -> Result<Option<Bytes>, StoreError> {
-        versions::component(&self.shared.readers, digest).await
+        self.read(versions::component(&self.shared.readers, digest)).await
     }
 
     pub(crate) async fn save_version(&self, version: NewVersion, now: Timestamp) -> Result<(), StoreError> {
@@ -314,11 +340,11 @@ impl PostgresStore {
     }
 
     pub(crate) async fn activations(&self, plugin: PluginId, limit: u32) -> Result<Vec<ActivationRecord>, StoreError> {
-        plugins::activations(&self.shared.readers, plugin, limit).await
+        self.read(plugins::activations(&self.shared.readers, plugin, limit)).await
     }
 
     pub(crate) async fn plugin_files(&self) -> Result<Vec<PluginFileRecord>, StoreError> {
-        plugins::plugin_files(&self.shared.readers).await
+        self.read(plugins::plugin_files(&self.shared.readers)).await
     }
 }
 

@@ -45,7 +45,7 @@ const GROWING: &[&str] = &["events", "replays", "passes", "bodies", "deliveries"
 
 async fn migrated(database: &TestDatabase) -> PgConnection {
     let at = PostgresAt { url: database.url(), node: "plans".parse().expect("a name") };
-    let mut conn = connect::writer(&at, false).await.expect("the server answers");
+    let mut conn = connect::writer(&at, false, None).await.expect("the server answers").0;
     connect::migrate(&mut conn, &at).await.expect("the migrations run");
     partitions::make(&mut conn, Timestamp::from_ms(1_760_000_000_000)).await.expect("partitions");
     conn
@@ -123,7 +123,7 @@ const DATA: &[(i64, &str)] = &[(1, include_str!("../../tests/data/postgres/0001_
 async fn on_postgres_every_migration_runs_on_the_data_of_the_one_before() {
     let database = TestDatabase::create().expect("a database for the test");
     let at = PostgresAt { url: database.url(), node: "plans".parse().expect("a name") };
-    let mut conn = connect::writer(&at, false).await.expect("a connection");
+    let mut conn = connect::writer(&at, false, None).await.expect("a connection").0;
     for (version, name, migration) in connect::MIGRATIONS {
         let run = sqlx::raw_sql(AssertSqlSafe(*migration)).execute(&mut conn).await;
         run.unwrap_or_else(|error| panic!("migration {name}: {error}"));

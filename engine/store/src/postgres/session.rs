@@ -10,6 +10,8 @@ use uuid::Uuid;
 use weft_core::id::{DeliveryId, DestinationId, TenantId};
 use weft_core::time::Timestamp;
 
+use super::connect::Backend;
+use super::doubt::Leased;
 use super::listener::CHANNEL;
 use super::statements::{Statement, statements};
 use super::{connect, deliveries, engine_start, finish, keep, lanes, ledger, partitions, passes, record};
@@ -48,20 +50,32 @@ enum Phase {
     AtOnce,
     /// A transaction has begun.
     Begun,
+    /// It has been told to commit.
+    Committing,
+}
+
+/// What a session is opened with.
+#[derive(Clone, Debug)]
+pub(super) struct Terms {
+    pub(super) at: PostgresAt,
+    pub(super) durable: bool,
+    /// How long an idempotency key is remembered.
+    pub(super) dedupe_for: Duration,
+    /// How long the server may be silent.
+    pub(super) answer_within: Duration,
 }
 
 /// Everything that a commit needs. A writer owns it.
 #[derive(Debug)]
 pub(super) struct Session {
     pub(super) conn: PgConnection,
+    /// What the server calls the other end of `conn`.
+    backend: Backend,
     duty: Duty,
     phase: Phase,
-    at: PostgresAt,
-    durable: bool,
+    terms: Terms,
     /// The number of this engine start.
     pub(super) start: i64,
-    /// How long an idempotency key is remembered.
-    pub(super) dedupe_for: Duration,
     pub(super) directory: Directory,
     pub(super) ledger: LedgerChanges,
     /// The event that retention looks at next.
@@ -70,66 +84,67 @@ pub(super) struct Session {
     pub(super) leaves_work: bool,
     /// Until when partitions have been made.
     pub(super) partitioned_until: Timestamp,
+    /// What this commit leases.
+    pub(super) leases: Leased,
+    /// What earlier commits have leased that may be stored, though they failed.
+    in_doubt: Leased,
     /// Whether the last commit failed: the server may be another than it was.
     doubtful: bool,
+    /// Whether `conn` was given up in the middle of something.
+    given_up: bool,
 }
 
 impl Session {
     /// Connects, brings the tables up to date and counts this start; earlier starts of the node end.
-    pub(super) async fn open(
-        at: PostgresAt,
-        durable: bool,
-        dedupe_for: Duration,
-        now: Timestamp,
-    ) -> Result<Self, OpenError> {
-        let mut conn = connect::node_writer(&at, durable).await?;
-        connect::migrate(&mut conn, &at).await?;
-        connect::refuse_half_moved(&mut conn, &at).await?;
-        let failed = connect::server(&at, "start on");
+    pub(super) async fn open(terms: Terms, now: Timestamp) -> Result<Self, OpenError> {
+        let (mut conn, backend) = connect::node_writer(&terms.at, terms.durable, None).await?;
+        connect::migrate(&mut conn, &terms.at).await?;
+        connect::refuse_half_moved(&mut conn, &terms.at).await?;
+        let failed = connect::server(&terms.at, "start on");
         let partitioned_until = partitions::make(&mut conn, now).await.map_err(&failed)?;
-        let start = engine_start::begin(&mut conn, &at.node, now).await.map_err(&failed)?;
+        let start = engine_start::begin(&mut conn, &terms.at.node, now).await.map_err(&failed)?;
         let directory = directory(&mut conn).await.map_err(&failed)?;
-        Ok(Self {
+        Ok(Self::new(conn, backend, Duty::Node, terms, start, directory, partitioned_until))
+    }
+
+    /// Connects beside the session that has counted `start`, to store what comes in.
+    pub(super) async fn open_intake(terms: Terms, start: i64) -> Result<Self, OpenError> {
+        let (mut conn, backend) = connect::writer(&terms.at, terms.durable, None).await?;
+        let directory = directory(&mut conn).await.map_err(connect::server(&terms.at, "start on"))?;
+        Ok(Self::new(conn, backend, Duty::Intake, terms, start, directory, Timestamp::from_ms(0)))
+    }
+
+    fn new(
+        conn: PgConnection,
+        backend: Backend,
+        duty: Duty,
+        terms: Terms,
+        start: i64,
+        directory: Directory,
+        partitioned_until: Timestamp,
+    ) -> Self {
+        Self {
             conn,
-            duty: Duty::Node,
+            backend,
+            duty,
             phase: Phase::Unbegun,
-            at,
-            durable,
+            terms,
             start,
-            dedupe_for,
             directory,
             ledger: LedgerChanges::default(),
             prune_from: Uuid::nil(),
             leaves_work: false,
             partitioned_until,
+            leases: Leased::default(),
+            in_doubt: Leased::default(),
             doubtful: false,
-        })
+            given_up: false,
+        }
     }
 
-    /// Connects beside the session that has counted `start`, to store what comes in.
-    pub(super) async fn open_intake(
-        at: PostgresAt,
-        durable: bool,
-        dedupe_for: Duration,
-        start: i64,
-    ) -> Result<Self, OpenError> {
-        let mut conn = connect::writer(&at, durable).await?;
-        let directory = directory(&mut conn).await.map_err(connect::server(&at, "start on"))?;
-        Ok(Self {
-            conn,
-            duty: Duty::Intake,
-            phase: Phase::Unbegun,
-            at,
-            durable,
-            start,
-            dedupe_for,
-            directory,
-            ledger: LedgerChanges::default(),
-            prune_from: Uuid::nil(),
-            leaves_work: false,
-            partitioned_until: Timestamp::from_ms(0),
-            doubtful: false,
-        })
+    /// How long an idempotency key is remembered.
+    pub(super) const fn dedupe_for(&self) -> Duration {
+        self.terms.dedupe_for
     }
 
     /// The shard of the ledger that this session writes into.
@@ -180,23 +195,42 @@ impl Session {
 
     /// Whether this connection can go on after a commit has failed: it answers, and its server still is fit.
     async fn is_fit(&mut self) -> bool {
-        connect::must_be_fit(&mut self.conn, &self.at, self.durable).await.is_ok()
+        !self.given_up && connect::must_be_fit(&mut self.conn, &self.terms.at, self.terms.durable).await.is_ok()
     }
 
     async fn reconnect(&mut self) -> Result<(), StoreError> {
         let failed = unavailable("connect to the database again");
         let opened = match self.duty {
-            Duty::Node => connect::node_writer(&self.at, self.durable).await,
-            Duty::Intake => connect::writer(&self.at, self.durable).await,
+            Duty::Node => connect::node_writer(&self.terms.at, self.terms.durable, Some(&self.backend)).await,
+            Duty::Intake => connect::writer(&self.terms.at, self.terms.durable, Some(&self.backend)).await,
         };
-        let mut conn = opened.map_err(|error| failed(sqlx::Error::Configuration(Box::new(error))))?;
+        let (mut conn, backend) = opened.map_err(|error| failed(sqlx::Error::Configuration(Box::new(error))))?;
         // Without the lock of the node, only the table can say that another engine has it.
         if self.duty == Duty::Intake && !engine_start::is_last(&mut conn, self.start).await.map_err(failed)? {
             return Err(failed(engine_start::ended_by_another(self.start)));
         }
         engine_start::rise(&mut conn, self.start).await.map_err(failed)?;
         self.conn = conn;
+        self.backend = backend;
+        self.given_up = false;
         self.doubtful = false;
+        Ok(())
+    }
+
+    /// Gives back what is leased by nobody's memory.
+    async fn resolve_doubt(&mut self) -> Result<(), StoreError> {
+        if self.in_doubt.is_empty() {
+            return Ok(());
+        }
+        let Leased { passes, deliveries } = std::mem::take(&mut self.in_doubt);
+        let freed = async {
+            passes::release(self, &[&passes]).await?;
+            deliveries::release(self, &[&deliveries]).await
+        };
+        if let Err(error) = freed.await {
+            self.in_doubt.append(&mut Leased { passes, deliveries });
+            return Err(unavailable("give back what a failed commit may have leased")(error));
+        }
         Ok(())
     }
 }
@@ -209,13 +243,24 @@ impl writer::Session for Session {
 
     const HOLDS_LANES: bool = true;
 
+    fn patience(&self) -> Option<Duration> {
+        Some(self.terms.answer_within)
+    }
+
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.doubtful = true;
+    }
+
     async fn begin(&mut self, lone: bool) -> Result<(), StoreError> {
         self.phase = Phase::Unbegun;
+        self.leases.clear();
         // A new connection beside one that still answers would meet the lock of the node, which that one holds.
         if self.doubtful && !self.is_fit().await {
             self.reconnect().await?;
         }
         self.doubtful = false;
+        self.resolve_doubt().await?;
         if lone || self.use_transaction().await.is_ok() {
             return Ok(());
         }
@@ -232,13 +277,17 @@ impl writer::Session for Session {
             let wake = sqlx::query(WAKE).bind(CHANNEL).bind(self.start.to_string());
             wake.execute(&mut self.conn).await.map_err(unavailable("tell other engines"))?;
         }
+        self.phase = Phase::Committing;
         sqlx::query("COMMIT").execute(&mut self.conn).await.map(drop).map_err(unavailable("commit"))
     }
 
     async fn roll_back(&mut self) {
         self.ledger.clear();
         self.leaves_work = false;
-        if self.phase == Phase::Begun {
+        if matches!(self.phase, Phase::AtOnce | Phase::Committing) {
+            self.in_doubt.append(&mut self.leases);
+        }
+        if self.phase == Phase::Begun && !self.given_up {
             drop(sqlx::query("ROLLBACK").execute(&mut self.conn).await);
         }
         // A failed statement may have been the end of the connection, and a server that has begun to refuse writes still answers
@@ -247,7 +296,7 @@ impl writer::Session for Session {
     }
 
     async fn settle(&mut self) {
-        if self.directory.stale {
+        if self.directory.stale && !self.given_up {
             match directory(&mut self.conn).await {
                 Ok(directory) => self.directory = directory,
                 Err(error) => warn!(%error, "the catalog could not be read again; the next commit tries again"),
@@ -286,14 +335,18 @@ impl writer::Session for Session {
     }
 
     async fn keep(&mut self, asks: &[&Keep]) -> Answers<Vec<Ingested>> {
+        asks.iter().flat_map(|ask| &ask.events).for_each(|keep| self.leases.by_event(keep));
         keep::keep(self, asks).await.map_err(unavailable("keep events"))
     }
 
     async fn claim_passes(&mut self, ask: &ClaimPasses) -> Result<Claimed<Uuid>, StoreError> {
-        passes::claim(self, ask).await.map_err(unavailable("claim passes"))
+        let claimed = passes::claim(self, ask).await.map_err(unavailable("claim passes"))?;
+        self.leases.by_claim_of_passes(&claimed, ask.lease);
+        Ok(claimed)
     }
 
     async fn finish_passes(&mut self, asks: &[&Vec<FinishedPass>]) -> Answers<Vec<Finished>> {
+        asks.iter().flat_map(|ask| ask.iter()).for_each(|pass| self.leases.by_pass(pass));
         finish::finish_passes(self, asks).await.map_err(unavailable("finish passes"))
     }
 
@@ -302,7 +355,9 @@ impl writer::Session for Session {
     }
 
     async fn claim_deliveries(&mut self, ask: &ClaimDeliveries) -> Result<Result<Vec<Uuid>, StoreError>, StoreError> {
-        deliveries::claim(self, ask).await.map_err(unavailable("claim deliveries"))
+        let claimed = deliveries::claim(self, ask).await.map_err(unavailable("claim deliveries"))?;
+        self.leases.by_claim(claimed.as_deref().unwrap_or_default(), ask.lease);
+        Ok(claimed)
     }
 
     async fn record(&mut self, asks: &[&Vec<FinishedAttempt>]) -> Answers<Vec<Finished>> {

@@ -1,11 +1,15 @@
 //! The writer: the task that changes the database, whichever it is.
 //!
 //! It takes everything that waits into one transaction, asks of one kind together in a few statements, and answers after the
-//! commit. If the commit fails, everything that was in it is told so, and nothing of it is stored; the writer goes on.
+//! commit. If the commit fails, everything that was in it is told so, and the writer goes on. Nothing of it is
+//! stored then; where a server has gone away in the middle of a commit nobody knows, and the session sees to what may be there.
 
 mod batch;
 mod job;
 mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::warn;
@@ -175,7 +179,8 @@ async fn run<S: Session>(mut session: S, mut commands: mpsc::Receiver<Command<S>
         commit(&mut session, rare, true).await;
     }
     commands.close();
-    session.close().await;
+    let patience = session.patience();
+    let _ = patiently(patience, session.close()).await;
     if let Some(done) = done {
         // Whoever asked for the end may have gone away.
         done.send(()).ok();
@@ -186,13 +191,35 @@ async fn commit<S: Session>(session: &mut S, mut batch: Batch<S>, is_rare: bool)
     if batch.is_empty() {
         return;
     }
-    let failure = transaction(session, &mut batch, is_rare).await.err();
+    let patience = session.patience();
+    let failure = match patiently(patience, transaction(session, &mut batch, is_rare)).await {
+        Some(done) => done.err(),
+        None => {
+            session.give_up();
+            let limit = patience.unwrap_or_default();
+            let silent = format!("the database has not answered within {limit:?}");
+            let source = std::io::Error::new(std::io::ErrorKind::TimedOut, silent);
+            Some(StoreError::Unavailable { doing: "commit", source: Arc::new(source) })
+        }
+    };
     if let Some(error) = &failure {
-        warn!(error = error as &dyn std::error::Error, "nothing of this commit is stored");
-        session.roll_back().await;
+        warn!(error = error as &dyn std::error::Error, "this commit is not known to be stored");
+        if patiently(patience, session.roll_back()).await.is_none() {
+            session.give_up();
+        }
     }
-    session.settle().await;
+    if patiently(patience, session.settle()).await.is_none() {
+        session.give_up();
+    }
     batch.settle(failure.as_ref());
+}
+
+/// Waits for `work`, for as long as there is patience; `None` if that was not long enough.
+async fn patiently<T>(patience: Option<Duration>, work: impl Future<Output = T>) -> Option<T> {
+    match patience {
+        Some(limit) => tokio::time::timeout(limit, work).await.ok(),
+        None => Some(work.await),
+    }
 }
 
 async fn transaction<S: Session>(session: &mut S, batch: &mut Batch<S>, is_rare: bool) -> Result<(), StoreError> {

@@ -1,6 +1,7 @@
 //! What a database does for the writer.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use weft_core::id::DeliveryId;
 
@@ -36,6 +37,14 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     /// Writes what is gathered for the ledger, and commits.
     fn commit(&mut self) -> impl Future<Output = Result<(), StoreError>> + Send;
+
+    /// How long a commit may take. After that its connection is given up: see [`give_up`](Self::give_up).
+    fn patience(&self) -> Option<Duration> {
+        None
+    }
+
+    /// Uses this connection no more: what it was doing has been dropped half-way.
+    fn give_up(&mut self) {}
 
     /// Undoes what has not been committed; the transaction may be over already.
     fn roll_back(&mut self) -> impl Future<Output = ()> + Send;

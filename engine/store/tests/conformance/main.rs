@@ -60,4 +60,6 @@ mod on_postgres {
     mod references;
     #[path = "../postgres_server.rs"]
     mod server;
+    #[path = "../postgres_silence.rs"]
+    mod silence;
 }
