@@ -37,7 +37,7 @@ mod on_sqlite {
     use super::*;
 
     async fn walk_on_sqlite(place: usize) {
-        walk(seed(place), SqliteGround::new()).await;
+        Box::pin(walk(seed(place), SqliteGround::new())).await;
     }
 
     #[tokio::test]
@@ -67,7 +67,7 @@ mod on_postgres {
     async fn walk_on_postgres(place: usize) {
         let seed = seed(place);
         let nodes = if seed.is_multiple_of(2) { 2 } else { 1 };
-        walk(seed, PostgresGround::new(nodes)).await;
+        Box::pin(walk(seed, PostgresGround::new(nodes))).await;
     }
 
     #[tokio::test]

@@ -81,7 +81,7 @@ async fn promise_4_passes_of_a_key_go_one_after_the_other_however_they_end() {
     }
     let last = scene.claim_passes(10, at(0)).await.remove(0);
     assert_eq!(last.event.id, event(14).id);
-    assert_eq!(last.event.ordering_key.as_ref().map(|key| key.as_str()), Some("k"));
+    assert_eq!(last.event.ordering_key.as_ref().map(weft_core::ordering_key::OrderingKey::as_str), Some("k"));
     assert_eq!(scene.finish(finished(&last, to_a(14), at(0))).await, Finished::Done, "nothing is behind it");
     assert_eq!(scene.keep(vec![under("k", waiting(15))]).await, [Ingested::New], "nothing is before it");
     scene.is_sound().await;
