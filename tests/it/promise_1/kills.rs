@@ -1,17 +1,19 @@
 //! `kill -9` under load, at random moments, again and again.
 //!
-//! `WEFT_KILLS` says how often (twenty times is what every run does; by hand, 1000 take most of an hour), and `WEFT_SEED` repeats
-//! the moments of a run that has failed.
+//! `WEFT_KILLS` says how often (by hand, 1000 take most of an hour), and `WEFT_SEED` repeats the moments of a run that has failed.
 
 use std::env;
 use std::str::FromStr;
 
+use weft_private_postgres::{Durability, Options, PrivatePostgres};
 use weft_tests::{Answer, Destination, Engine, Receiver, Site, Step, Tenant, audit};
 
 use crate::ledger::{Ledger, drain, lines, whole};
 
-/// Kills of an ordinary run.
+/// Kills of an ordinary run on SQLite.
 const KILLS: usize = 20;
+/// And on Postgres, where a start takes longer: the server must notice that the engine before it is gone.
+const KILLS_ON_POSTGRES: usize = 8;
 /// Events that are acknowledged and not delivered at a kill, at the most: drawn anew for each.
 const UNDER_WAY_MAX: usize = 400;
 /// Enough that a commit takes several requests, and that many are without an answer when the engine dies.
@@ -19,15 +21,27 @@ const SENDERS: usize = 8;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn promise_1_and_3_kills_at_random_moments_under_load_lose_nothing_and_change_nothing() {
+    kills_lose_nothing(KILLS, |site| site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_1_and_3_kills_at_random_moments_under_load_lose_nothing_on_postgres() {
+    // As durable as in production: the program refuses any other.
+    let server = PrivatePostgres::start(&Options::new(Durability::Full)).unwrap_or_else(|error| panic!("{error}"));
+    server.create_database("weft").expect("an empty server");
+    kills_lose_nothing(KILLS_ON_POSTGRES, |site| site.on(&server.url("weft"))).await;
+}
+
+async fn kills_lose_nothing(usual: usize, on_store: impl FnOnce(Site) -> Site) {
     let (crm, archive, items) = (Receiver::start().await, Receiver::start().await, Receiver::start().await);
     let plain =
         Tenant::named("plain").sends_to(Destination::at("crm", &crm)).sends_to(Destination::at("archive", &archive));
     let piped = Tenant::named("piped")
         .sends_to(Destination::at("items", &items))
         .runs(Step::of("split-array").with(r#"config = { pointer = "/data/lines" }"#));
-    let site = Site::of([plain, piped]);
+    let site = on_store(Site::of([plain, piped]));
     let (mut plain, mut piped) = (Ledger::default(), Ledger::default());
-    let kills = variable("WEFT_KILLS").unwrap_or(KILLS);
+    let kills = variable("WEFT_KILLS").unwrap_or(usual);
     let seed = variable("WEFT_SEED").unwrap_or_else(|| fastrand::u64(..));
     println!("{kills} kills; WEFT_SEED={seed} repeats their moments");
     let mut dice = fastrand::Rng::with_seed(seed);
