@@ -142,6 +142,12 @@ pub enum OpenError {
     },
 }
 
+/// What is said of a database that has said nothing.
+pub(crate) fn silent(doing: &'static str, limit: std::time::Duration) -> StoreError {
+    let said = format!("the database has not answered within {limit:?}");
+    StoreError::Unavailable { doing, source: Arc::new(std::io::Error::new(std::io::ErrorKind::TimedOut, said)) }
+}
+
 /// Makes a [`StoreError`] of what the database said.
 pub(crate) fn unavailable(doing: &'static str) -> impl Fn(sqlx::Error) -> StoreError + Copy {
     move |source| {

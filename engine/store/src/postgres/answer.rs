@@ -1,9 +1,8 @@
 //! How long a server may be silent.
 
-use std::io::{Error, ErrorKind};
 use std::time::Duration;
 
-use crate::error::StoreError;
+use crate::error::{StoreError, silent};
 
 /// Waits for what a server answers, and no longer than `limit`: one behind a cut cable says nothing for many minutes, and whoever waits
 /// is told before that the store is not available.
@@ -12,8 +11,5 @@ pub(super) async fn within<T>(
     doing: &'static str,
     answer: impl Future<Output = Result<T, StoreError>>,
 ) -> Result<T, StoreError> {
-    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
-        let silent = Error::new(ErrorKind::TimedOut, format!("the server has not answered within {limit:?}"));
-        Err(StoreError::Unavailable { doing, source: std::sync::Arc::new(silent) })
-    })
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| Err(silent(doing, limit)))
 }

@@ -12,7 +12,7 @@ use crate::work::{FinishedPass, FirstWay, KeepEvent, Lease, NewDelivery, PassKey
 use crate::writer::Claimed;
 
 /// Leases of rows. Those of a row that is not there, or no longer leased like that, mean nothing.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Leased {
     pub(super) passes: Vec<(PassKey, Lease)>,
     pub(super) deliveries: Vec<(DeliveryId, Lease)>,

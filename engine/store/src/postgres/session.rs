@@ -222,15 +222,12 @@ impl Session {
         if self.in_doubt.is_empty() {
             return Ok(());
         }
-        let Leased { passes, deliveries } = std::mem::take(&mut self.in_doubt);
-        let freed = async {
-            passes::release(self, &[&passes]).await?;
-            deliveries::release(self, &[&deliveries]).await
-        };
-        if let Err(error) = freed.await {
-            self.in_doubt.append(&mut Leased { passes, deliveries });
-            return Err(unavailable("give back what a failed commit may have leased")(error));
-        }
+        let failed = unavailable("give back what a failed commit may have leased");
+        // It stays in doubt until both are done: a server that falls silent again has this dropped half-way.
+        let Leased { passes, deliveries } = self.in_doubt.clone();
+        passes::release(self, &[&passes]).await.map_err(failed)?;
+        deliveries::release(self, &[&deliveries]).await.map_err(failed)?;
+        self.in_doubt.clear();
         Ok(())
     }
 }

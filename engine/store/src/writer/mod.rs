@@ -8,7 +8,6 @@ mod batch;
 mod job;
 mod session;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -21,7 +20,7 @@ pub(crate) use self::batch::{ClaimDeliveries, ClaimPasses, Claimed, Keep};
 use self::job::Work;
 pub(crate) use self::job::Working;
 pub(crate) use self::session::{Answers, Session};
-use crate::error::{OpenError, StoreError};
+use crate::error::{self, OpenError, StoreError};
 use crate::failpoint;
 use crate::lane::Lane;
 use crate::work::{Finished, FinishedAttempt, FinishedPass, Ingested, KeepEvent, Lease, PassKey};
@@ -196,10 +195,7 @@ async fn commit<S: Session>(session: &mut S, mut batch: Batch<S>, is_rare: bool)
         Some(done) => done.err(),
         None => {
             session.give_up();
-            let limit = patience.unwrap_or_default();
-            let silent = format!("the database has not answered within {limit:?}");
-            let source = std::io::Error::new(std::io::ErrorKind::TimedOut, silent);
-            Some(StoreError::Unavailable { doing: "commit", source: Arc::new(source) })
+            Some(error::silent("commit", patience.unwrap_or_default()))
         }
     };
     if let Some(error) = &failure {
