@@ -10,7 +10,7 @@ use crate::workers::claims_wake::ClaimsWake;
 /// Rows of one transaction at most: a batch must not hold up the commits of live traffic.
 const BATCH: u32 = 100;
 /// How long upkeep rests after a batch, as a multiple of the time that the batch took: live traffic has the larger share of the
-/// store, however slow the store is. `cargo xtask bench retention` measures what is left of the traffic's pace.
+/// store, however slow the store is. `cargo xtask bench retention` measures what its commits still wait.
 const REST: u32 = 4;
 /// How often it is looked for.
 const EVERY: Duration = Duration::from_secs(60);
