@@ -37,13 +37,15 @@ pub(super) const LAYOUT_LOCK: i64 = 0x7765_6674_6c61_796f;
 /// What a session of an engine is set to.
 ///
 /// A plan is made once and kept, often while the tables are still nearly empty, when to read a whole table looks cheap.
-/// It would stay in use as they grow. Every hot statement goes by an index, so the other ways are switched off. Keepalives end the session
+/// It would stay in use as they grow. Every hot statement goes by an index, so the other ways are switched off; and each reads a
+/// few rows, where to start a parallel worker costs a hundred times what it could save. Keepalives end the session
 /// of an engine that has vanished, and with it the lock of its node.
-const SETTINGS: [(&str, &str); 9] = [
+const SETTINGS: [(&str, &str); 10] = [
     ("enable_seqscan", "off"),
     ("enable_hashjoin", "off"),
     ("enable_mergejoin", "off"),
     ("jit", "off"),
+    ("max_parallel_workers_per_gather", "0"),
     ("default_transaction_isolation", "read committed"),
     ("client_min_messages", "warning"),
     ("lock_timeout", "20s"),
