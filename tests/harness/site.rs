@@ -20,6 +20,8 @@ pub struct Site {
     tenants: Vec<Tenant>,
     /// The URL of its store, if that is not the file in the data folder.
     store: Option<String>,
+    /// The engine's name among those on one database.
+    node: &'static str,
     /// Goes with the site, if it is the site's own.
     _database: Option<TestDatabase>,
 }
@@ -53,7 +55,7 @@ impl Site {
     pub fn of(tenants: impl IntoIterator<Item = Tenant>) -> Self {
         let folder = tempfile::Builder::new().prefix("weft-site-").tempdir().expect("a folder for the site");
         let tenants = tenants.into_iter().collect();
-        Self { folder, limits: BTreeMap::new(), tenants, store: None, _database: None }
+        Self { folder, limits: BTreeMap::new(), tenants, store: None, node: "weft", _database: None }
     }
 
     /// Keeps everything in a database of its own, on the Postgres that all tests share.
@@ -70,6 +72,12 @@ impl Site {
     #[must_use]
     pub fn on(self, store: &str) -> Self {
         Self { store: Some(store.to_owned()), ..self }
+    }
+
+    /// Names its engine, so that it is told from others on the same database.
+    #[must_use]
+    pub fn named(self, node: &'static str) -> Self {
+        Self { node, ..self }
     }
 
     /// Sets a limit, by its key in the configuration.
@@ -149,7 +157,7 @@ impl Site {
 
     fn configuration(&self) -> String {
         // Port 0: the system finds a free one. Receivers of the tests live on this machine.
-        let mut text = "listen = \"127.0.0.1:0\"\n".to_owned();
+        let mut text = format!("listen = \"127.0.0.1:0\"\nnode = \"{}\"\n", self.node);
         if let Some(store) = &self.store {
             writeln!(text, "store = \"{store}\"").expect("a string takes everything");
         }

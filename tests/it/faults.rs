@@ -4,3 +4,4 @@ mod failpoints;
 mod mounts;
 mod on_postgres;
 mod orders;
+mod two_engines;

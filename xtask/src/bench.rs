@@ -32,7 +32,7 @@ use measure::Pair;
 use postgres::Postgres;
 use product::{Kind, Product};
 use programs::{Programs, Server};
-use scenario::{Contender, Scale, Scenario, Stock};
+use scenario::{Contender, Scale, Scenario};
 use scenarios::SCENARIOS;
 use seed::Seeds;
 
@@ -94,9 +94,7 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     let mut chosen = chosen(&options.scenarios)?;
     chosen.retain(|scenario| options.can_run(scenario));
     if chosen.is_empty() {
-        bail!(
-            "none of these scenarios can be run like this: full stores are files, and only the floor gives way to a product"
-        );
+        bail!("none of these scenarios can be run like this: only the floor gives way to a product");
     }
     let product = options.against.as_deref().map(|url| Product::at(url, options.product, options.product_pid.clone()));
     let product = product.transpose()?;
@@ -107,8 +105,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
     }
     let programs = Programs::build(project)?;
     let sink = programs.sink()?;
-    let seeds = Seeds::new(&programs, scale);
     let postgres = (options.store == Store::Postgres).then(|| Postgres::start(&programs)).transpose()?;
+    let postgres = postgres.as_ref();
+    let seeds = Seeds::new(&programs, postgres, scale);
     let ground = Ground { programs: &programs, seeds: &seeds, sink: sink.address, scale, postgres, product };
     println!("\n{} scenarios, {pairs} pairs each: about {}", chosen.len(), shown(expected(&chosen, pairs, scale)));
     let watch = Stopwatch::start();
@@ -120,11 +119,9 @@ pub(crate) fn run(project: &Project, options: &Options) -> Result<()> {
 }
 
 impl Options {
-    /// Whether a scenario makes sense: seeds are files, and only what is measured against the floor compares with a product.
-    fn can_run(&self, scenario: &Scenario) -> bool {
-        let is_fresh = |contender: Contender| contender.stock() == Stock::Nothing;
-        let stored = self.store == Store::Sqlite || (is_fresh(scenario.baseline) && is_fresh(scenario.measured));
-        stored && (self.against.is_none() || matches!(scenario.baseline, Contender::Floor(_)))
+    /// Whether a scenario makes sense: only what is measured against the floor compares with a product.
+    const fn can_run(&self, scenario: &Scenario) -> bool {
+        self.against.is_none() || matches!(scenario.baseline, Contender::Floor(_))
     }
 }
 

@@ -5,6 +5,7 @@
 //! Everything goes through the store's own operations, in large batches, as an engine would have written it; `weft check`
 //! finds nothing. An engine whose configuration declares the same names goes on with it. Prints one JSON object.
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -23,7 +24,7 @@ use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
 use weft_store::catalog::{Declaration, DeclaredDestination, DeclaredTenant, TenantRecord};
 use weft_store::work::{Finished, FinishedAttempt, FirstWay, Ingested, KeepEvent, Lease, NewDelivery};
-use weft_store::{Store, StoreOptions};
+use weft_store::{PostgresAt, Store, StoreAt, StoreOptions};
 
 /// Events of one commit: large, because nobody waits for an answer.
 const BATCH: u64 = 5_000;
@@ -36,9 +37,9 @@ const LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 #[derive(Parser)]
 struct Options {
-    /// The store's file
-    #[arg(long)]
-    store: PathBuf,
+    /// The store's file, or `postgres://…`: a database that exists
+    #[arg(long, value_parser = store_at)]
+    store: StoreAt,
     /// Whose events these are
     #[arg(long, default_value = "bench")]
     tenant: Name,
@@ -62,6 +63,15 @@ struct Options {
     disabled: Vec<Name>,
 }
 
+fn store_at(text: &str) -> Result<StoreAt, Infallible> {
+    // The name of an engine that has none.
+    let node = || "weft".parse().expect("a constant name");
+    Ok(match text.starts_with("postgres") && text.contains("://") {
+        true => PostgresAt { url: text.to_owned(), node: node() }.into(),
+        false => PathBuf::from(text).into(),
+    })
+}
+
 /// Deliveries that wait for one destination.
 #[derive(Clone)]
 struct Backlog {
@@ -83,9 +93,12 @@ fn backlog(text: &str) -> Result<Backlog, String> {
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
     let (now, began) = clock();
-    let store = Store::open(&StoreOptions::new(&options.store, now)).await?;
+    let then = now.minus(Duration::from_hours(options.age_hours));
+    // Opened then and alive now, so that either time has its place in the store.
+    let store = Store::open(&StoreOptions::new(&options.store, then)).await?;
+    store.keep_alive(now).await?;
     let mut seed = Seed::new(&store, &options, now).await?;
-    seed.deliver(&options, now.minus(Duration::from_hours(options.age_hours))).await?;
+    seed.deliver(&options, then).await?;
     for backlog in &options.waiting {
         seed.wait(backlog, options.body_bytes, now).await?;
     }

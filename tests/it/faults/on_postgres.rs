@@ -9,17 +9,17 @@ use super::orders::{Orders, is_ready_again, is_refused_for_now};
 /// The database of the engine.
 const DATABASE: &str = "weft";
 /// Orders of each tenant that are acknowledged before anything breaks, and after it.
-const ENOUGH: usize = 30;
+pub(super) const ENOUGH: usize = 30;
 
 /// A server of the test's own, as durable as in production: what happens to it must not happen to others.
-fn server() -> PrivatePostgres {
+pub(super) fn server() -> PrivatePostgres {
     let options = Options::new(Durability::Full).with("max_connections", "20");
     let server = PrivatePostgres::start(&options).unwrap_or_else(|error| panic!("{error}"));
     server.create_database(DATABASE).expect("an empty server");
     server
 }
 
-fn site(orders: &Orders, server: &PrivatePostgres) -> Site {
+pub(super) fn site(orders: &Orders, server: &PrivatePostgres) -> Site {
     Site::of(orders.tenants()).on(&server.url(DATABASE))
 }
 

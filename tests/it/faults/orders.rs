@@ -38,9 +38,14 @@ impl Orders {
 
     /// Sends orders of both tenants from now on.
     pub(super) fn begin(&mut self, engine: &Engine<'_>) -> Loads {
+        self.begin_on(engine, engine)
+    }
+
+    /// The same, those of the one tenant to one engine and those of the other to another.
+    pub(super) fn begin_on(&mut self, plain: &Engine<'_>, piped: &Engine<'_>) -> Loads {
         Loads {
-            plain: self.plain.begin(&engine.tenant("plain"), SENDERS),
-            piped: self.piped.begin(&engine.tenant("piped"), SENDERS),
+            plain: self.plain.begin(&plain.tenant("plain"), SENDERS),
+            piped: self.piped.begin(&piped.tenant("piped"), SENDERS),
         }
     }
 

@@ -8,11 +8,11 @@ use anyhow::{Context, Result};
 use tempfile::TempDir;
 
 use super::configuration::{self, Addresses, KEY_VARIABLE};
-use super::postgres::Postgres;
+use super::postgres::{Database, Postgres};
 use super::product::Product;
 use super::programs::{Programs, Server};
 use super::scenario::{Contender, Scale, Setup, Stock};
-use super::seed::Seeds;
+use super::seed::{Place, Seeds};
 
 /// The key of the bench's tenant: it opens a store that is gone a minute later.
 const KEY: &str = "bench-key-of-a-store-that-is-gone-a-minute-later";
@@ -33,11 +33,18 @@ pub(super) struct Running {
     pub(super) processes: Vec<(String, u32)>,
     /// How long the start took, in seconds, if it was started.
     pub(super) start_s: Option<f64>,
-    /// The store's file, if it is one.
-    store: Option<PathBuf>,
+    store: Kept,
     /// Ends before its folder is removed.
     _server: Option<Server>,
     _folder: Option<TempDir>,
+}
+
+/// Where a contender keeps what it takes.
+enum Kept {
+    File(PathBuf),
+    Database(Database),
+    /// In another product's own.
+    Elsewhere,
 }
 
 /// What every contender is started with.
@@ -47,7 +54,7 @@ pub(super) struct Ground<'a> {
     pub(super) sink: SocketAddr,
     pub(super) scale: Scale,
     /// Where Weft keeps its events, if not in a file.
-    pub(super) postgres: Option<Postgres>,
+    pub(super) postgres: Option<&'a Postgres>,
     /// What Weft is measured against, if not the floor.
     pub(super) product: Option<Product>,
 }
@@ -79,7 +86,7 @@ fn floor(ground: &Ground<'_>, destinations: u32) -> Result<Running> {
         envelope: None,
         processes: vec![(PRODUCT.to_owned(), server.pid())],
         start_s: Some(server.start_s),
-        store: Some(store),
+        store: Kept::File(store),
         _server: Some(server),
         _folder: Some(folder),
     })
@@ -94,37 +101,33 @@ fn other(ground: &Ground<'_>, product: &Product, destinations: u32) -> Result<Ru
         envelope: Some(way.envelope),
         processes: product.pids.iter().map(|pid| (format!("{PRODUCT}-{pid}"), *pid)).collect(),
         start_s: None,
-        store: None,
+        store: Kept::Elsewhere,
         _server: None,
         _folder: None,
     })
 }
 
 fn weft(ground: &Ground<'_>, setup: Setup) -> Result<Running> {
-    let (folder, kept) = match setup.stock {
-        Stock::Nothing => {
-            let fresh = ground.programs.fresh_folder()?;
-            (fresh.path().to_owned(), Some(fresh))
-        }
+    let Place { folder, database, kept } = match setup.stock {
+        Stock::Nothing => ground.seeds.nothing()?,
         // What a run adds is little beside what is there.
-        Stock::Large => (ground.seeds.large()?, None),
-        Stock::Old { .. } => {
-            let copy = ground.seeds.copy_of_old()?;
-            (copy.path().to_owned(), Some(copy))
-        }
+        Stock::Large => ground.seeds.large()?,
+        Stock::Old { .. } => ground.seeds.copy_of_old()?,
     };
     take_components(ground.programs, &folder, setup)?;
     let (receivers, neighbours) = (setup.receivers.at(ground.scale), ground.scale.part(setup.neighbours));
     let setup = Setup { receivers, neighbours, ..setup };
-    let database = ground.postgres.as_ref().map(Postgres::fresh).transpose()?;
     let file = folder.join("weft.toml");
     let server = Server::start(&ground.programs.weft, |command, listen| {
         let addresses = Addresses { listen, sink: ground.sink };
-        fs::write(&file, configuration::weft_toml(setup, addresses, database.as_deref()))?;
+        fs::write(
+            &file,
+            configuration::weft_toml(setup, addresses, database.as_ref().map(|database| database.url.as_str())),
+        )?;
         command.arg("serve").arg("--config").arg(&file).env(KEY_VARIABLE, KEY);
         Ok(())
     })?;
-    let database_pid = ground.postgres.as_ref().map(|postgres| ("postgres".to_owned(), postgres.pid));
+    let database_pid = ground.postgres.map(|postgres| ("postgres".to_owned(), postgres.pid));
     Ok(Running {
         address: server.address,
         path: "/v1/events".to_owned(),
@@ -132,7 +135,7 @@ fn weft(ground: &Ground<'_>, setup: Setup) -> Result<Running> {
         envelope: None,
         processes: [(PRODUCT.to_owned(), server.pid())].into_iter().chain(database_pid).collect(),
         start_s: Some(server.start_s),
-        store: database.is_none().then(|| folder.join("data/weft.db")),
+        store: database.map_or_else(|| Kept::File(folder.join("data/weft.db")), Kept::Database),
         _server: Some(server),
         _folder: kept,
     })
@@ -151,15 +154,21 @@ fn take_components(programs: &Programs, folder: &Path, setup: Setup) -> Result<(
 }
 
 impl Running {
-    /// What the store's files take at this moment, the write-ahead log included.
-    pub(super) fn store_mib(&self) -> Option<f64> {
-        let size = |suffix: &str| {
-            let mut file = self.store.clone()?.into_os_string();
-            file.push(suffix);
-            Some(fs::metadata(file).map_or(0, |metadata| metadata.len()))
-        };
-        #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are more than any disk here")]
-        let bytes = (size("")? + size("-wal")?) as f64;
-        Some(bytes / (1 << 20) as f64)
+    /// What the store takes at this moment, the write-ahead log of a file included; `None` if that is not known.
+    pub(super) fn store_mib(&self, ground: &Ground<'_>) -> Result<Option<f64>> {
+        match (&self.store, ground.postgres) {
+            (Kept::File(file), _) => {
+                let size = |suffix: &str| {
+                    let mut file = file.clone().into_os_string();
+                    file.push(suffix);
+                    fs::metadata(file).map_or(0, |metadata| metadata.len())
+                };
+                #[expect(clippy::cast_precision_loss, reason = "2^53 bytes are more than any disk here")]
+                let bytes = (size("") + size("-wal")) as f64;
+                Ok(Some(bytes / f64::from(1 << 20)))
+            }
+            (Kept::Database(database), Some(postgres)) => postgres.mib(database).map(Some),
+            (Kept::Database(_), None) | (Kept::Elsewhere, _) => Ok(None),
+        }
     }
 }

@@ -50,7 +50,7 @@ fn measure(ground: &Ground<'_>, sink: &Server, scenario: &Scenario, contender: C
     load(&["--connections".into(), "16".into(), "--count".into(), WARM_UP_EVENTS.to_string()]).context("warm-up")?;
     let mut report = load(&scenario.load.arguments(ground.scale))?;
     report["start_s"] = running.start_s.into();
-    report["store_mib"] = running.store_mib().into();
+    report["store_mib"] = running.store_mib(ground)?.into();
     Ok(report)
 }
 

@@ -16,8 +16,9 @@ use super::partitions;
 use super::session::Session;
 use super::statements::statements;
 use crate::error::{StoreError, unavailable};
+use crate::ledger::Count;
 use crate::rows::Cells;
-use crate::rows::prune::{LOOKED_AT, count_deliveries, count_events, count_replays};
+use crate::rows::prune::{Gone, LOOKED_AT, delivery_count, event_count};
 use crate::upkeep::Pruned;
 
 statements! {
@@ -148,20 +149,24 @@ async fn remove(
     let gone = sqlx::query(REMOVE_EVENTS).bind(&held).bind(before.as_ms()).fetch_all(&mut session.conn).await;
     let gone = gone.map_err(failed)?;
     for row in &gone {
-        pruned.events += count_events(&mut session.ledger, &Cells::new(row, "events", "id"))?;
+        let cells = Cells::new(row, "events", "id");
+        let count = cells.word("state", event_count)?;
+        pruned.events += Gone::read(&cells)?.tell(&mut session.ledger, count);
     }
     let events = uuids(&gone, "events", "id")?;
     let gone = sqlx::query(REMOVE_DELIVERIES).bind(&events).fetch_all(&mut session.conn).await.map_err(failed)?;
     let mut bodies = Vec::new();
     for row in &gone {
         let cells = Cells::new(row, "deliveries", "id");
-        pruned.deliveries += count_deliveries(&mut session.ledger, &cells)?;
+        let is_replay = cells.flag("is_replay")?;
+        let count = cells.word("state", |state| delivery_count(state, is_replay))?;
+        pruned.deliveries += Gone::read(&cells)?.tell(&mut session.ledger, count);
         bodies.extend(cells.maybe_uuid("body")?);
     }
     let deliveries = uuids(&gone, "deliveries", "id")?;
     let rest = sqlx::query(REMOVE_REST).bind(&events).bind(&deliveries).bind(&bodies);
     for row in rest.fetch_all(&mut session.conn).await.map_err(failed)? {
-        count_replays(&mut session.ledger, &Cells::new(&row, "replays", "tenant"))?;
+        Gone::read(&Cells::new(&row, "replays", "tenant"))?.tell(&mut session.ledger, Count::ReplaysPruned);
     }
     Ok(())
 }

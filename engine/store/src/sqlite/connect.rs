@@ -73,6 +73,8 @@ pub(super) fn direct(path: &Path) -> Result<rusqlite::Connection, OpenError> {
         ("synchronous", "FULL"),
         ("wal_autocheckpoint", WAL_PAGES),
         ("cache_size", WRITER_CACHE),
+        // What a part of a commit would undo: a few pages, for which no file is worth making.
+        ("temp_store", "MEMORY"),
     ] {
         conn.pragma_update_and_check(None, setting, value, |_| Ok(())).or_else(no_answer).map_err(failed)?;
     }

@@ -41,6 +41,7 @@ use weft_core::time::Timestamp;
 
 use self::leased_rows::LeasedRows;
 use self::lock::EngineLock;
+use self::prune::Retention;
 use self::session::{Numbers, Session};
 use crate::catalog::{Catalog, Declaration};
 use crate::check::CheckReport;
@@ -233,7 +234,8 @@ impl SqliteStore {
     }
 
     pub(crate) async fn prune(&self, before: Timestamp, limit: u32, now: Timestamp) -> Result<Pruned, StoreError> {
-        self.shared.writer.write(move |session| Box::pin(prune::prune(session, before, limit, now))).await
+        let prune = move |session: &mut Session| prune::prune(session, before, limit, now);
+        self.shared.writer.write_along(move |session| Box::pin(std::future::ready(prune(session)))).await
     }
 
     pub(crate) async fn declare(&self, declaration: Declaration, now: Timestamp) -> Result<Catalog, StoreError> {
@@ -337,7 +339,7 @@ async fn session(
         dedupe_for: options.dedupe_for,
         ledger: LedgerChanges::default(),
         leased: LeasedRows::default(),
-        prune_from: 0,
+        retention: Retention::START,
         lock,
     })
 }

@@ -10,6 +10,7 @@ use weft_core::id::{DeliveryId, DestinationId, TenantId};
 
 use super::leased_rows::LeasedRows;
 use super::lock::EngineLock;
+use super::prune::Retention;
 use super::statements::statements;
 use super::{connect, deliveries, finish, keep, ledger, passes, record};
 use crate::directory::Directory;
@@ -20,6 +21,9 @@ use crate::writer::{self, Answers, ClaimDeliveries, ClaimPasses, Claimed, Keep};
 
 const BEGIN: &str = "BEGIN IMMEDIATE";
 const COMMIT: &str = "COMMIT";
+const BEGIN_PART: &str = "SAVEPOINT job";
+const KEEP_PART: &str = "RELEASE job";
+const UNDO_PART: &str = "ROLLBACK TO job; RELEASE job";
 
 statements! {
     TENANTS = "SELECT seq, id FROM tenants";
@@ -58,8 +62,7 @@ pub(super) struct Session {
     pub(super) directory: Directory,
     pub(super) ledger: LedgerChanges,
     pub(super) leased: LeasedRows,
-    /// The number of the event that retention looks at next.
-    pub(super) prune_from: i64,
+    pub(super) retention: Retention,
     /// Given back last.
     pub(super) lock: EngineLock,
 }
@@ -130,16 +133,23 @@ impl writer::Session for Session {
 
     async fn begin_part(&mut self) -> Result<(), StoreError> {
         self.ledger.begin_part();
-        let begun = sqlx::query("SAVEPOINT job").execute(&mut self.conn).await;
-        begun.map(drop).map_err(unavailable("use a savepoint"))
+        if self.is_rare {
+            let begun = sqlx::query(BEGIN_PART).execute(&mut self.conn).await;
+            return begun.map(drop).map_err(unavailable("use a savepoint"));
+        }
+        self.direct.execute_batch(BEGIN_PART).map_err(refused("use a savepoint"))
     }
 
     async fn end_part(&mut self, keep: bool) -> Result<(), StoreError> {
         if !keep {
             self.ledger.undo_part();
         }
-        let end = if keep { "RELEASE job" } else { "ROLLBACK TO job; RELEASE job" };
-        sqlx::query(end).execute(&mut self.conn).await.map(drop).map_err(unavailable("use a savepoint"))
+        let end = if keep { KEEP_PART } else { UNDO_PART };
+        if self.is_rare {
+            let ended = sqlx::query(end).execute(&mut self.conn).await;
+            return ended.map(drop).map_err(unavailable("use a savepoint"));
+        }
+        self.direct.execute_batch(end).map_err(refused("use a savepoint"))
     }
 
     async fn keep(&mut self, asks: &[&Keep]) -> Answers<Vec<Ingested>> {
@@ -195,7 +205,7 @@ pub(super) struct Desk<'s> {
 }
 
 /// Makes a [`StoreError`] of what the database said to the writer's own connection.
-fn refused(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + Copy {
+pub(super) fn refused(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError + Copy {
     move |source| StoreError::Unavailable { doing, source: Arc::new(source) }
 }
 

@@ -112,14 +112,13 @@ pub(super) struct Batch<S: Session> {
 
 impl<S: Session> Command<S> {
     /// Whether an event's usual journey does without it: what restart, overflow and people need.
-    const fn is_rare(&self) -> bool {
+    fn is_rare(&self) -> bool {
         match self {
             Self::Keep(_) | Self::FinishPasses(_) | Self::Record(_) | Self::Close(_) => false,
-            Self::ClaimPasses(_)
-            | Self::ReleasePasses(_)
-            | Self::ClaimDeliveries(_)
-            | Self::ReleaseDeliveries(_)
-            | Self::Job(_) => true,
+            Self::ClaimPasses(_) | Self::ReleasePasses(_) | Self::ClaimDeliveries(_) | Self::ReleaseDeliveries(_) => {
+                true
+            }
+            Self::Job(job) => job.is_rare(),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Rare work: it runs by itself, in a part of the transaction of its own.
+//! Work that is not asked in every commit: it runs by itself, in a part of the transaction of its own.
 
 use std::pin::Pin;
 
@@ -11,8 +11,11 @@ use crate::lane::Lane;
 /// What a job's work comes to.
 pub(crate) type Working<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
 
-/// Something rare that the writer is asked for.
+/// Something that the writer is asked for now and then.
 pub(super) trait Job<S>: Send {
+    /// Whether it needs the way of what is rare.
+    fn is_rare(&self) -> bool;
+
     /// The lanes that it enters or leaves.
     fn lanes(&self) -> &[Lane];
 
@@ -25,6 +28,7 @@ pub(super) trait Job<S>: Send {
 
 /// A [`Job`] made of a closure.
 pub(super) struct Work<F, T> {
+    is_rare: bool,
     lanes: Vec<Lane>,
     work: Option<F>,
     outcome: Option<Result<T, StoreError>>,
@@ -32,8 +36,12 @@ pub(super) struct Work<F, T> {
 }
 
 impl<F, T> Work<F, T> {
-    pub(super) const fn new(lanes: Vec<Lane>, work: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
-        Self { lanes, work: Some(work), outcome: None, answer }
+    pub(super) const fn rare(lanes: Vec<Lane>, work: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { is_rare: true, lanes, work: Some(work), outcome: None, answer }
+    }
+
+    pub(super) const fn along(work: F, answer: oneshot::Sender<Result<T, StoreError>>) -> Self {
+        Self { is_rare: false, lanes: Vec::new(), work: Some(work), outcome: None, answer }
     }
 }
 
@@ -43,6 +51,10 @@ where
     F: for<'s> FnOnce(&'s mut S) -> Working<'s, T> + Send,
     T: Send,
 {
+    fn is_rare(&self) -> bool {
+        self.is_rare
+    }
+
     fn lanes(&self) -> &[Lane] {
         &self.lanes
     }

@@ -17,8 +17,8 @@ use weft_core::time::Timestamp;
 
 use self::batch::{Ask, Batch, Command};
 pub(crate) use self::batch::{ClaimDeliveries, ClaimPasses, Claimed, Keep};
-use self::job::Work;
 pub(crate) use self::job::Working;
+use self::job::{Job, Work};
 pub(crate) use self::session::{Answers, Session};
 use crate::error::{self, OpenError, StoreError};
 use crate::failpoint;
@@ -98,6 +98,16 @@ impl<S: Session> Writer<S> {
         self.write_in_lanes(Vec::new(), work).await
     }
 
+    /// Asks for something that goes the way of what every commit does, together with that.
+    pub(crate) async fn write_along<T, F>(&self, work: F) -> Result<T, StoreError>
+    where
+        T: Send + 'static,
+        F: for<'s> FnOnce(&'s mut S) -> Working<'s, T> + Send + 'static,
+    {
+        let (answer, answered) = oneshot::channel();
+        self.give(Work::along(work, answer), answered).await
+    }
+
     /// Asks for something rare that enters or leaves `lanes`.
     pub(crate) async fn write_in_lanes<T, F>(&self, lanes: Vec<Lane>, work: F) -> Result<T, StoreError>
     where
@@ -105,8 +115,15 @@ impl<S: Session> Writer<S> {
         F: for<'s> FnOnce(&'s mut S) -> Working<'s, T> + Send + 'static,
     {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(Work::new(lanes, work, answer));
-        self.commands.send(Command::Job(job)).await.map_err(|_| StoreError::Closed)?;
+        self.give(Work::rare(lanes, work, answer), answered).await
+    }
+
+    async fn give<T>(
+        &self,
+        job: impl Job<S> + 'static,
+        answered: oneshot::Receiver<Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        self.commands.send(Command::Job(Box::new(job))).await.map_err(|_| StoreError::Closed)?;
         answered.await.map_err(|_| StoreError::Closed)?
     }
 

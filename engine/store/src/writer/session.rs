@@ -20,7 +20,7 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// What names a claimed row.
     type Row: Send + Sync + 'static;
 
-    /// Whether what is rare (claims, releases, jobs) has a way of its own into the database, and so a commit of its own.
+    /// Whether what is rare (claims, releases, most jobs) has a way of its own into the database, and so a commit of its own.
     const RARE_APART: bool = false;
 
     /// Whether others write to the same lanes, so that they must be held.

@@ -116,6 +116,20 @@ async fn pruning_gives_space_back() {
     assert!(pages(&scene).await < full / 2, "{} pages of {full} are left", pages(&scene).await);
 }
 
+#[tokio::test]
+async fn what_retention_frees_is_taken_by_what_comes_and_moves_no_pages() {
+    let scene = Scene::new().await;
+    let ended = |from: u128| (from..from + 200).map(|n| kept(event(n), FirstWay::NoDestination)).collect();
+    scene.keep(ended(1_000)).await;
+    scene.keep((10_000..14_000).map(waiting).collect()).await;
+    let full = pages(&scene).await;
+    while scene.store.prune(at(DAY), 50, at(DAY)).await.expect("prune").more {}
+    assert_eq!(pages(&scene).await, full);
+    scene.keep(ended(20_000)).await;
+    let then = pages(&scene).await;
+    assert!(then <= full + full / 20, "{then} pages, and {full} before");
+}
+
 async fn pages(scene: &Scene) -> i64 {
     scene.engine.ask("PRAGMA page_count").await.parse().expect("a number of pages")
 }
