@@ -64,12 +64,12 @@ struct Options {
 }
 
 fn store_at(text: &str) -> Result<StoreAt, Infallible> {
-    // The name of an engine that has none.
-    let node = || "weft".parse().expect("a constant name");
-    Ok(match text.starts_with("postgres") && text.contains("://") {
-        true => PostgresAt { url: text.to_owned(), node: node() }.into(),
-        false => PathBuf::from(text).into(),
-    })
+    if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+        // The name of an engine that has none.
+        let node = "weft".parse().expect("a constant name");
+        return Ok(PostgresAt { url: text.to_owned(), node }.into());
+    }
+    Ok(PathBuf::from(text).into())
 }
 
 /// Deliveries that wait for one destination.

@@ -7,7 +7,8 @@ use weft_store::{Store, StoreError};
 use crate::clock::{Clock, Stopwatch};
 use crate::workers::claims_wake::ClaimsWake;
 
-/// Rows of one batch at most: what live traffic waits for, about a millisecond. `cargo xtask bench retention` measures it.
+/// Rows of one batch at most: what live traffic waits for, a few milliseconds on a slow disk. `cargo xtask bench retention`
+/// measures it.
 const BATCH: u32 = 25;
 /// How long upkeep rests after a batch, as a multiple of the time that the batch took: live traffic has the larger share of the
 /// store, however slow the store is.
