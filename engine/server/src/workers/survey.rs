@@ -14,8 +14,13 @@ use crate::workers::intake::HandOver;
 
 /// Destinations that it looks at in one round.
 const AT_ONCE: u32 = 256;
-/// The rest after a round, by the time that it took: looking takes a fiftieth of the time at most.
+/// The rest after a round, by the time that it took: looking takes a fiftieth of the time.
 const REST: u32 = 49;
+/// The longest rest. A look that took long may have waited for a busy store, or for a server that is away: that is no reason to leave
+/// for minutes what nobody else knows of.
+const REST_MAX: Duration = EVERY;
+/// The wait before a look that failed is tried again.
+const STORE_RETRY: Duration = Duration::from_millis(500);
 /// The time between two walks, if nobody asks for one. Other engines' words may be lost, and a dead one says none.
 const EVERY: Duration = Duration::from_secs(5);
 
@@ -57,12 +62,16 @@ impl Survey {
         let mut is_first = true;
         loop {
             let watch = Stopwatch::start();
-            let goes_on = self.tick().await.unwrap_or_else(|error| {
-                tracing::error!(error = &error as &dyn std::error::Error, "nobody knows what waits in the store");
-                false
-            });
+            let goes_on = match self.tick().await {
+                Ok(goes_on) => goes_on,
+                Err(error) => {
+                    tracing::error!(error = &error as &dyn std::error::Error, "nobody knows what waits in the store");
+                    self.clock.rest(STORE_RETRY).await;
+                    continue;
+                }
+            };
             if !is_first || !goes_on {
-                self.clock.rest(watch.elapsed() * REST).await;
+                self.clock.rest(rest_after(watch.elapsed())).await;
             }
             if goes_on {
                 continue;
@@ -74,5 +83,22 @@ impl Survey {
                 Ok(()) = others.changed() => {}
             }
         }
+    }
+}
+
+/// How long it rests after a look that took so long.
+fn rest_after(look: Duration) -> Duration {
+    look.saturating_mul(REST).min(REST_MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn promise_2_looking_takes_a_fiftieth_of_the_time_and_never_pauses_for_long() {
+        assert_eq!(rest_after(Duration::from_millis(10)), Duration::from_millis(490));
+        assert_eq!(rest_after(Duration::from_secs(10)), EVERY, "a server that was silent for ten seconds");
+        assert_eq!(rest_after(Duration::MAX), EVERY);
     }
 }
