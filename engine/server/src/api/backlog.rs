@@ -12,6 +12,9 @@ use crate::clock::Clock;
 /// 99: counting takes at most a hundredth of the time, whatever waits and however often somebody asks. A million deliveries are
 /// counted in less than a tenth of a second, and then at most every ten seconds.
 const REST: u32 = 99;
+/// The longest time that a count is told again: a slow one may have waited for a busy store, and what metrics say must not be older
+/// than the usual time between two scrapes.
+const HOLDS_MAX: Duration = Duration::from_secs(10);
 
 /// The last count.
 #[derive(Default)]
@@ -27,7 +30,7 @@ struct Counted {
 impl Counted {
     /// Whether it is too early to count again.
     fn holds(&self, now: Timestamp) -> bool {
-        now.since(self.ended_at) < self.took * REST
+        now.since(self.ended_at) < self.took.saturating_mul(REST).min(HOLDS_MAX)
     }
 }
 
@@ -61,5 +64,13 @@ mod tests {
         assert!(!counted(0).holds(after(0)), "what costs nothing is always counted");
         assert!(counted(80).holds(after(7_919)));
         assert!(!counted(80).holds(after(7_920)));
+    }
+
+    #[test]
+    fn a_count_that_waited_for_a_busy_store_is_not_told_for_minutes() {
+        let ended_at = Timestamp::from_ms(1_700_000_000_000);
+        let counted = Counted { counts: Counts::default(), ended_at, took: Duration::from_secs(5) };
+        assert!(counted.holds(ended_at.plus(HOLDS_MAX / 2)));
+        assert!(!counted.holds(ended_at.plus(HOLDS_MAX)));
     }
 }
