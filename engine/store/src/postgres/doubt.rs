@@ -1,8 +1,8 @@
-//! What a commit has leased of which nobody knows whether it was stored.
+//! What is leased and in nobody's memory, because a commit failed.
 //!
 //! If the answer to a COMMIT is lost with its connection, the caller is told that it failed, and keeps nothing of it in memory. The rows
 //! may be there all the same, leased by this engine, and nobody would work on them until the lease ends. So the writer remembers
-//! what it leased, and gives it back on the next connection.
+//! what it leased, and what it was asked to give back and could not, and gives it back on the next connection.
 
 use uuid::Uuid;
 use weft_core::id::{DeliveryId, EventId, ReplayId};

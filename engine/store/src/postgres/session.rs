@@ -86,7 +86,7 @@ pub(super) struct Session {
     pub(super) partitioned_until: Timestamp,
     /// What this commit leases.
     pub(super) leases: Leased,
-    /// What earlier commits have leased that may be stored, though they failed.
+    /// What earlier commits may have leased, or were to give back, though they failed.
     in_doubt: Leased,
     /// Whether the last commit failed: the server may be another than it was.
     doubtful: bool,
@@ -222,7 +222,7 @@ impl Session {
         if self.in_doubt.is_empty() {
             return Ok(());
         }
-        let failed = unavailable("give back what a failed commit may have leased");
+        let failed = unavailable("give back what nobody works on since a commit failed");
         // It stays in doubt until both are done: a server that falls silent again has this dropped half-way.
         let Leased { passes, deliveries } = self.in_doubt.clone();
         passes::release(self, &[&passes]).await.map_err(failed)?;
@@ -290,6 +290,11 @@ impl writer::Session for Session {
         // A failed statement may have been the end of the connection, and a server that has begun to refuse writes still answers
         // this one: the next commit looks at both before it begins.
         self.doubtful = true;
+    }
+
+    fn owes(&mut self, passes: &[&Vec<(PassKey, Lease)>], deliveries: &[&Vec<(DeliveryId, Lease)>]) {
+        self.in_doubt.passes.extend(passes.iter().copied().flatten());
+        self.in_doubt.deliveries.extend(deliveries.iter().copied().flatten());
     }
 
     async fn settle(&mut self) {

@@ -226,6 +226,11 @@ impl<S: Session> Batch<S> {
         Ok(())
     }
 
+    /// Tells the session what a failed commit was to give back.
+    pub(super) fn is_owed_by(&self, session: &mut S) {
+        session.owes(&self.release_passes.inputs(), &self.release_deliveries.inputs());
+    }
+
     pub(super) fn settle(self, failure: Option<&StoreError>) {
         self.keep.settle(failure);
         self.claim_passes.settle(failure);

@@ -220,6 +220,7 @@ async fn commit<S: Session>(session: &mut S, mut batch: Batch<S>, is_rare: bool)
         if patiently(patience, session.roll_back()).await.is_none() {
             session.give_up();
         }
+        batch.is_owed_by(session);
     }
     if patiently(patience, session.settle()).await.is_none() {
         session.give_up();

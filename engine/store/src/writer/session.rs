@@ -49,6 +49,9 @@ pub(crate) trait Session: Send + Sized + 'static {
     /// Undoes what has not been committed; the transaction may be over already.
     fn roll_back(&mut self) -> impl Future<Output = ()> + Send;
 
+    /// Is told what a commit that failed was to give back: nobody has it in memory, whether or not its connection comes back in time.
+    fn owes(&mut self, _passes: &[&Vec<(PassKey, Lease)>], _deliveries: &[&Vec<(DeliveryId, Lease)>]) {}
+
     /// Reads again what a job of this commit has made stale.
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
 

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use weft_store::work::{Finished, FirstWay, Ingested, KeepEvent, NewDelivery, PassEnd};
+use weft_store::work::{Finished, FirstWay, Ingested, KeepEvent, NewDelivery, PassEnd, PassKey};
 use weft_store::{PostgresAt, Store, StoreAt, StoreError, StoreOptions};
 
 use super::Scene;
@@ -135,6 +135,22 @@ async fn promise_2_what_a_silent_server_has_not_been_told_to_commit_is_done_by_w
     is_back(&scene).await;
     assert_eq!(scene.finish(routed).await, Finished::Done);
     assert!(scene.claim(1, at(0)).await.is_empty(), "it goes on from memory");
+    scene.is_sound().await;
+}
+
+#[tokio::test]
+async fn promise_2_what_cannot_be_given_back_while_the_server_is_silent_is_free_as_soon_as_it_answers() {
+    let (scene, cable) = scene().await;
+    let lease = scene.lease(at(0));
+    scene.keep(in_memory(&scene, 10)).await;
+    cable.is_cut(true);
+    is_unavailable(scene.store.release_deliveries(vec![(delivery(10, 1).id, lease)]).await);
+    let pass = PassKey { event: event(11).id, replay: None };
+    is_unavailable(scene.store.release_passes(vec![(pass, lease)]).await);
+    cable.is_cut(false);
+    is_back(&scene).await;
+    assert_eq!(scene.claim(1, at(1)).await.len(), 1, "nobody has it in memory");
+    assert_eq!(scene.claim_passes(9, at(1)).await.len(), 1);
     scene.is_sound().await;
 }
 
