@@ -1,6 +1,6 @@
 //! Two tenants under load, as every fault meets them: one without steps, one whose events are split.
 
-use weft_tests::{Destination, Engine, Load, Receiver, Request, Site, Step, Tenant, audit, order, within};
+use weft_tests::{Answer, Destination, Engine, Load, Receiver, Request, Site, Step, Tenant, audit, order, within};
 
 use crate::ledger::{Ledger, drain, lines, whole};
 
@@ -46,6 +46,13 @@ impl Orders {
         Loads {
             plain: self.plain.begin(&plain.tenant("plain"), SENDERS),
             piped: self.piped.begin(&piped.tenant("piped"), SENDERS),
+        }
+    }
+
+    /// Lets the receivers take requests and not answer, or answer again.
+    pub(super) fn are_held(&self, held: bool) {
+        for receiver in [&self.crm, &self.items] {
+            receiver.answer(if held { Answer::Silence } else { Answer::Status(204) });
         }
     }
 
