@@ -5,4 +5,5 @@ mod dead_letters;
 mod destinations;
 mod ends;
 mod full_disk;
+mod policies;
 mod restarts;

@@ -23,7 +23,7 @@ pub struct Attempt {
 /// What happened to an attempt. None of these is an error of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AttemptOutcome {
-    /// The receiver answered 2xx.
+    /// The receiver answered as it does when it accepts: 2xx, unless its destination says otherwise.
     Accepted {
         /// Its status.
         status: u16,

@@ -6,49 +6,11 @@ use crate::attempt::AttemptOutcome;
 use crate::contract::Failure;
 use crate::delivery::DeadDelivery;
 use crate::pipeline::{FailurePolicy, Then};
+use crate::retry::{Jitter, RetryPolicy};
 use crate::time::Timestamp;
 
 /// The longest wish of a receiver (`Retry-After`) that is honoured.
 pub const RETRY_AFTER_MAX: Duration = Duration::from_hours(24);
-
-/// How far a wait may be off its schedule, so that a thousand failed deliveries do not come back together.
-const JITTER: f64 = 0.10;
-
-/// When a failed delivery is tried again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RetryPolicy {
-    /// The wait before each further attempt: one entry fewer than there are attempts.
-    pub waits: Vec<Duration>,
-}
-
-impl Default for RetryPolicy {
-    /// Ten attempts over three days, as the Standard Webhooks specification suggests.
-    fn default() -> Self {
-        const MINUTE: u64 = 60;
-        const HOUR: u64 = 60 * MINUTE;
-        let seconds = [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR];
-        Self { waits: seconds.map(Duration::from_secs).to_vec() }
-    }
-}
-
-/// A throw of the dice between -1 and 1, made by the caller.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Jitter(f64);
-
-impl Jitter {
-    /// No deviation.
-    pub const NONE: Self = Self(0.0);
-
-    /// A throw; what lies outside -1 to 1 is brought to the nearest end, what is no number to 0.
-    pub fn new(throw: f64) -> Self {
-        if throw.is_nan() { Self::NONE } else { Self(throw.clamp(-1.0, 1.0)) }
-    }
-
-    /// `wait`, up to a tenth shorter or longer.
-    fn apply(self, wait: Duration) -> Duration {
-        wait.mul_f64(1.0 + JITTER * self.0)
-    }
-}
 
 /// What a delivery does after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,9 +25,9 @@ pub enum NextStep {
 
 /// Decides what comes after attempt `number` (1 for the first), which ended at `now` with `outcome`.
 ///
-/// Every failure is retried by the schedule, because receivers answer 4xx while they deploy; the exception is 410, which
-/// ends the delivery (its destination is then disabled). A receiver's `Retry-After` may delay the next attempt, never
-/// hasten it, and counts up to [`RETRY_AFTER_MAX`]. No attempt lies beyond `ends_at`.
+/// Every failure is retried by the schedule, because receivers answer 4xx while they deploy; exceptions are the answers on which the
+/// destination gives up, and 410, which ends the delivery (its destination is then disabled). A receiver's `Retry-After` may delay
+/// the next attempt, never hasten it, and counts up to [`RETRY_AFTER_MAX`]. No attempt lies beyond `ends_at`.
 pub fn next_step(
     policy: &RetryPolicy,
     number: u32,
@@ -77,16 +39,18 @@ pub fn next_step(
     let wish = match outcome {
         AttemptOutcome::Accepted { .. } => return NextStep::Delivered,
         AttemptOutcome::Rejected { status: 410, .. } => return NextStep::Dead(DeadDelivery::Gone),
+        AttemptOutcome::Rejected { status, .. } if policy.give_up_on.contains(*status) => {
+            return NextStep::Dead(DeadDelivery::Refused);
+        }
         AttemptOutcome::Rejected { retry_after, .. } => retry_after.unwrap_or_default().min(RETRY_AFTER_MAX),
         AttemptOutcome::TimedOut { .. } | AttemptOutcome::Unreachable { .. } | AttemptOutcome::Forbidden { .. } => {
             Duration::ZERO
         }
     };
-    let made = usize::try_from(number.max(1)).unwrap_or(usize::MAX);
-    let Some(wait) = policy.waits.get(made - 1) else {
+    let Some(wait) = policy.wait_after(number, jitter) else {
         return NextStep::Dead(DeadDelivery::Exhausted);
     };
-    let at = now.plus(jitter.apply(*wait).max(wish));
+    let at = now.plus(wait.max(wish));
     if at > ends_at { NextStep::Dead(DeadDelivery::Lifetime) } else { NextStep::Retry(at) }
 }
 
@@ -132,14 +96,8 @@ mod tests {
     }
 
     fn policy(seconds: &[u64]) -> RetryPolicy {
-        RetryPolicy { waits: seconds.iter().copied().map(Duration::from_secs).collect() }
-    }
-
-    #[test]
-    fn the_default_schedule_is_the_one_of_standard_webhooks() {
-        let waits = RetryPolicy::default().waits;
-        assert_eq!(waits.len() + 1, 10);
-        assert_eq!(waits.iter().sum::<Duration>(), Duration::from_secs(75 * 3600 + 35 * 60 + 5));
+        let waits = seconds.iter().copied().map(Duration::from_secs).collect();
+        RetryPolicy { waits, ..RetryPolicy::default() }
     }
 
     #[test]
@@ -150,6 +108,16 @@ mod tests {
         assert_eq!(step(1), NextStep::Retry(Timestamp::from_ms(6_000)));
         assert_eq!(step(2), NextStep::Retry(Timestamp::from_ms(301_000)));
         assert_eq!(step(3), NextStep::Dead(DeadDelivery::Exhausted));
+    }
+
+    #[test]
+    fn an_answer_on_which_its_destination_gives_up_ends_a_delivery_at_once() {
+        let give_up_on = vec!["400-409".parse().expect("a range")].into();
+        let policy = RetryPolicy { give_up_on, ..RetryPolicy::default() };
+        let step = |status| next_step(&policy, 1, &rejected(status), Timestamp::from_ms(0), FAR, Jitter::NONE);
+        assert_eq!(step(404), NextStep::Dead(DeadDelivery::Refused));
+        assert!(matches!(step(500), NextStep::Retry(_)));
+        assert_eq!(step(410), NextStep::Dead(DeadDelivery::Gone), "which also disables the destination");
     }
 
     #[test]
@@ -214,17 +182,6 @@ mod tests {
             if let NextStep::Retry(at) = step {
                 prop_assert!(at <= ends_at);
             }
-        }
-
-        #[test]
-        fn a_wait_is_at_most_a_tenth_off_its_schedule(number in 1_u32..10, throw in -5.0_f64..5.0) {
-            let policy = RetryPolicy::default();
-            let wait = policy.waits[number as usize - 1];
-            let step =
-                next_step(&policy, number, &rejected(500), Timestamp::from_ms(0), FAR, Jitter::new(throw));
-            let NextStep::Retry(at) = step else { panic!("attempt {number} has a wait") };
-            let off = (at.as_ms() as f64 - wait.as_millis() as f64).abs();
-            prop_assert!(off <= wait.as_millis() as f64 * 0.1 + 1.0);
         }
     }
 }

@@ -44,11 +44,13 @@ pub enum DeadDelivery {
     Lifetime,
     /// The receiver answered 410 Gone.
     Gone,
+    /// The receiver gave an answer on which its destination gives up.
+    Refused,
 }
 
 impl DeadDelivery {
     /// All reasons.
-    pub const ALL: [Self; 3] = [Self::Exhausted, Self::Lifetime, Self::Gone];
+    pub const ALL: [Self; 4] = [Self::Exhausted, Self::Lifetime, Self::Gone, Self::Refused];
 
     /// The word for this reason in tables, metrics and the API.
     pub const fn as_str(self) -> &'static str {
@@ -56,6 +58,7 @@ impl DeadDelivery {
             Self::Exhausted => "exhausted",
             Self::Lifetime => "lifetime",
             Self::Gone => "gone",
+            Self::Refused => "refused",
         }
     }
 }

@@ -5,14 +5,12 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::decide::RetryPolicy;
 use crate::event::{EventPattern, EventType, Header};
 use crate::id::DestinationId;
 use crate::name::Name;
+use crate::retry::RetryPolicy;
 use crate::sign::SigningSecret;
-
-/// How long a delivery may live from its planning: no attempt is made after that.
-pub const DELIVERY_LIFETIME: Duration = Duration::from_hours(7 * 24);
+use crate::statuses::Statuses;
 
 /// A place that deliveries of one tenant go to.
 #[derive(Clone, Debug)]
@@ -29,7 +27,7 @@ pub struct Destination {
     pub labels: Vec<Header>,
     /// Whether deliveries may be made and sent.
     pub status: DestinationStatus,
-    /// When to try again.
+    /// What becomes of deliveries that it does not accept.
     pub retry: RetryPolicy,
     /// Time limits of one attempt.
     pub timeouts: Timeouts,
@@ -58,6 +56,15 @@ pub struct HttpTarget {
     pub url: Url,
     /// Newest first; all of them sign.
     pub secrets: Vec<SigningSecret>,
+    /// Answers by which it accepts a delivery.
+    pub success: Statuses,
+}
+
+impl HttpTarget {
+    /// A receiver at `url` that is reached as most are.
+    pub fn plain(url: Url, secrets: Vec<SigningSecret>) -> Self {
+        Self { url, secrets, success: Statuses::successes() }
+    }
 }
 
 /// Time limits of one attempt.

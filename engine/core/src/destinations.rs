@@ -80,18 +80,18 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::decide::RetryPolicy;
     use crate::destination::{DestinationKind, DisabledReason, HttpTarget, Timeouts};
     use crate::id::DestinationId;
+    use crate::retry::RetryPolicy;
 
     fn destination(number: u128, patterns: &[&str]) -> Destination {
         Destination {
             id: DestinationId::from_uuid(Uuid::from_u128(number)),
             name: format!("d{number}").parse().expect("a name"),
-            kind: DestinationKind::Http(HttpTarget {
-                url: "https://receiver.example/hook".parse().expect("a URL"),
-                secrets: vec![],
-            }),
+            kind: DestinationKind::Http(HttpTarget::plain(
+                "https://receiver.example/hook".parse().expect("a URL"),
+                vec![],
+            )),
             events: patterns.iter().map(|pattern| pattern.parse().expect("a pattern")).collect(),
             labels: vec![],
             status: DestinationStatus::Active,

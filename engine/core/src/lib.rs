@@ -19,6 +19,8 @@ pub mod name;
 pub mod ordering_key;
 pub mod pipeline;
 pub mod plan;
+pub mod retry;
 pub mod sign;
+pub mod statuses;
 pub mod time;
 pub mod trace;

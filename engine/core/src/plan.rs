@@ -50,6 +50,8 @@ pub struct PlannedDelivery {
     pub ordering_key: Option<OrderingKey>,
     /// How long the first attempt waits.
     pub delay: Duration,
+    /// How long it lives, that wait included.
+    pub lifetime: Duration,
 }
 
 /// Where the bytes of a delivery are.
@@ -173,6 +175,7 @@ impl<'a> Planner<'a> {
                 request,
                 ordering_key: draft.ordering_key.clone(),
                 delay,
+                lifetime: destination.retry.lifetime,
             });
         } else {
             let note = format!("output {}: a second target for {} was left out", draft.output, destination.name);
@@ -185,20 +188,20 @@ impl<'a> Planner<'a> {
 mod tests {
     use super::*;
     use crate::contract::Patch;
-    use crate::decide::RetryPolicy;
     use crate::destination::{DestinationKind, DestinationStatus, DisabledReason, HttpTarget, Timeouts};
     use crate::draft::tests::{event, header};
     use crate::event::Header;
+    use crate::retry::RetryPolicy;
     use uuid::Uuid;
 
     fn destination(number: u128, name: &str, pattern: &str, labels: &[Header]) -> Destination {
         Destination {
             id: DestinationId::from_uuid(Uuid::from_u128(number)),
             name: name.parse().expect("a name"),
-            kind: DestinationKind::Http(HttpTarget {
-                url: "https://receiver.example/hook".parse().expect("a URL"),
-                secrets: vec![],
-            }),
+            kind: DestinationKind::Http(HttpTarget::plain(
+                "https://receiver.example/hook".parse().expect("a URL"),
+                vec![],
+            )),
             events: vec![pattern.parse().expect("a pattern")],
             labels: labels.to_vec(),
             status: DestinationStatus::Active,

@@ -137,7 +137,7 @@ impl Ours {
             response_bytes_max: 65_536,
             user_agent: "Weft/0.1.0".to_owned(),
         })?;
-        let target = HttpTarget { url: format!("http://{receiver}/hooks").parse()?, secrets: vec![secret()?] };
+        let target = HttpTarget::plain(format!("http://{receiver}/hooks").parse()?, vec![secret()?]);
         let target = PreparedTarget::new(&target, TIMEOUTS)?.into();
         Ok(Self { sender, target, body: vec![b'x'; BODY_BYTES].into() })
     }

@@ -126,8 +126,8 @@ impl Sender {
 
     /// Signs and sends `request` and waits for the answer, at most as long as the target allows.
     ///
-    /// The receiver has accepted when its 2xx is complete, or as complete as `response_bytes_max` lets it be. An answer of any
-    /// other status counts from its head on, however its body ends.
+    /// The receiver has accepted when its answer of success (a 2xx, unless the target says otherwise) is complete, or as complete as
+    /// `response_bytes_max` lets it be. Any other answer counts from its head on, however its body ends.
     ///
     /// # Cancel safety
     /// Dropping the future closes the connection; whether the receiver got the request is then unknown.
@@ -204,7 +204,7 @@ impl Sender {
             }
         };
         let status = head.status.as_u16();
-        let mut kept = (!head.status.is_success()).then(BytesMut::new);
+        let mut kept = (!target.success.contains(status)).then(BytesMut::new);
         let reading = read(&mut connection, &mut body, self.response_bytes_max, kept.as_mut());
         let read = match timeout_at(started + total, reading).await {
             Ok(read) => read.map_err(|error| failure::outcome(&error)),
@@ -312,7 +312,7 @@ mod tests {
             user_agent: "Weft/0.1.0".to_owned(),
         };
         let sender = Sender::trusting(trusted(cert.der().clone()), config).expect("a sender");
-        let target = HttpTarget { url: url.parse().expect("a URL"), secrets: vec![] };
+        let target = HttpTarget::plain(url.parse().expect("a URL"), vec![]);
         let patient = Duration::from_secs(60);
         let target = PreparedTarget::new(&target, Timeouts { connect: patient, total: patient }).expect("a usable URL");
         let report = sender

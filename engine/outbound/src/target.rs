@@ -9,6 +9,7 @@ use url::{Host, Url};
 use weft_core::delivery::RequestParts;
 use weft_core::destination::{HttpTarget, Timeouts};
 use weft_core::sign::SigningSecret;
+use weft_core::statuses::Statuses;
 
 use crate::guard::{AddressGuard, Forbidden};
 
@@ -61,6 +62,7 @@ pub struct PreparedTarget {
     pub(crate) origin: Arc<str>,
     pub(crate) host: HeaderValue,
     pub(crate) secrets: Vec<SigningSecret>,
+    pub(crate) success: Statuses,
     pub(crate) timeouts: Timeouts,
 }
 
@@ -76,7 +78,8 @@ impl PreparedTarget {
         let host = HeaderValue::from_str(authority).map_err(InvalidUrl::HostHeader)?;
         let origin = format!("{}://{authority}", base.scheme_str().unwrap_or_default()).into();
         let plain = base.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
-        Ok(Self { base, plain, origin, host, secrets: target.secrets.clone(), timeouts })
+        let HttpTarget { secrets, success, .. } = target.clone();
+        Ok(Self { base, plain, origin, host, secrets, success, timeouts })
     }
 
     /// What a request with these parts asks for: below the destination's own path, after its own query.
@@ -128,7 +131,7 @@ mod tests {
     }
 
     fn uri(url: &str, path: Option<&str>, query: Option<&str>) -> String {
-        let target = HttpTarget { url: url.parse().expect("a URL"), secrets: vec![] };
+        let target = HttpTarget::plain(url.parse().expect("a URL"), vec![]);
         let timeouts = Timeouts { connect: Duration::from_secs(5), total: Duration::from_secs(20) };
         let target = PreparedTarget::new(&target, timeouts).expect("a usable URL");
         let parts =

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use type_safe_id::{StaticType, TypeSafeId};
 use uuid::{ContextV7, Uuid};
-use weft_core::decide::Jitter;
+use weft_core::retry::Jitter;
 use weft_core::time::Timestamp;
 
 /// A source of time, chance and fresh ids; cheap to clone.

@@ -235,7 +235,11 @@ fn ready(declared: &DestinationConfig, known: &DestinationRecord, secrets: Vec<S
     Destination {
         id: known.id,
         name: declared.name.clone(),
-        kind: DestinationKind::Http(HttpTarget { url: declared.url.clone(), secrets }),
+        kind: DestinationKind::Http(HttpTarget {
+            url: declared.url.clone(),
+            secrets,
+            success: declared.success.clone(),
+        }),
         events: declared.events.clone(),
         labels: declared.labels.clone(),
         status,

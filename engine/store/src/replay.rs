@@ -14,10 +14,8 @@ pub struct NewDeliveryReplay {
     pub new_delivery: DeliveryId,
     /// Whose it must be; `None` when the operator asks.
     pub tenant: Option<TenantId>,
-    /// When it was asked for; the new delivery is due at once.
+    /// When it was asked for; the new delivery is due at once, and lives as long as the dead one did.
     pub planned_at: Timestamp,
-    /// When the lifetime of the new delivery ends.
-    pub ends_at: Timestamp,
 }
 
 /// A dead event to run through the pipeline again.

@@ -39,7 +39,7 @@ fn sender(allowed: &[&str]) -> Sender {
 
 fn target(url: &str, secrets: &[&str], timeouts: Timeouts) -> PreparedTarget {
     let secrets = secrets.iter().map(|secret| secret.parse().expect("a secret")).collect();
-    PreparedTarget::new(&HttpTarget { url: url.parse().expect("a URL"), secrets }, timeouts).expect("a usable URL")
+    PreparedTarget::new(&HttpTarget::plain(url.parse().expect("a URL"), secrets), timeouts).expect("a usable URL")
 }
 
 #[expect(clippy::disallowed_methods, reason = "the verifying library compares with the time of day")]

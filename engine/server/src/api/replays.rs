@@ -5,7 +5,6 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
 use weft_client::wire::{DeadLetterFilter, ReplayReport, ReplayRequest, ReplayResult, ReplayVerdict};
-use weft_core::destination::DELIVERY_LIFETIME;
 use weft_core::id::ReplayId;
 use weft_store::dead_letter::DeadLetter;
 use weft_store::replay::{NewDeliveryReplay, NewEventReplay, Replayed};
@@ -117,7 +116,6 @@ impl Records {
                     new_delivery: self.clock.fresh(),
                     tenant,
                     planned_at: now,
-                    ends_at: now.plus(DELIVERY_LIFETIME),
                 }),
             }
         }

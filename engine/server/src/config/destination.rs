@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use url::Url;
-use weft_core::decide::{RETRY_AFTER_MAX, RetryPolicy};
-use weft_core::destination::{DELIVERY_LIFETIME, Timeouts};
+use weft_core::destination::Timeouts;
 use weft_core::event::{EventPattern, Header};
 use weft_core::limits::{self, Bound};
 use weft_core::name::Name;
+use weft_core::retry::RetryPolicy;
+use weft_core::statuses::Statuses;
 use weft_outbound::{InvalidUrl, check_url};
 
-use super::duration::{read_waits, shown};
+use super::duration::shown;
 use super::finding::with_causes;
 use super::reader::{Field, Table};
+use super::retry;
 use super::secret::{self, Declared};
 use super::tenant::Rules;
 use super::unique::Unique;
@@ -30,8 +32,6 @@ const LABELS_MAX: usize = 64;
 const LABEL_BYTES_MAX: usize = 256;
 /// Most secrets at once: each adds a signature to every request, and a rotation needs two.
 const SECRETS_MAX: usize = 8;
-/// Most waits of a schedule: the default has nine.
-const RETRY_WAITS_MAX: usize = 64;
 
 /// Where deliveries go, as the file declares it.
 #[derive(Clone, Debug, PartialEq)]
@@ -46,7 +46,9 @@ pub struct DestinationConfig {
     pub labels: Vec<Header>,
     /// Newest first; empty: one is made when the destination is first seen, and sealed in the store.
     pub secrets: Vec<Declared<SecretRef>>,
-    /// When to try again.
+    /// Answers by which it accepts a delivery.
+    pub success: Statuses,
+    /// What becomes of deliveries that it does not accept.
     pub retry: RetryPolicy,
     /// Time limits of one attempt; at most the limits `connect_ms_max` and `request_ms_max`.
     pub timeouts: Timeouts,
@@ -69,10 +71,11 @@ impl DestinationConfig {
         let events = table.field("events").map_or_else(|| vec![EventPattern::All], events);
         let labels = table.field("labels").map(labels).unwrap_or_default();
         let secrets = table.field("secrets").map(|field| secrets(field, rules)).unwrap_or_default();
-        let retry = table.field("retry_waits").map(retry).unwrap_or_default();
+        let success = table.field("success").map_or_else(Statuses::successes, retry::success);
+        let retry = retry::read(&table, &success);
         let timeouts = timeouts(&table, rules);
         table.finish();
-        Some(Self { name: name?, url: url?, events, labels, secrets, retry, timeouts })
+        Some(Self { name: name?, url: url?, events, labels, secrets, success, retry, timeouts })
     }
 }
 
@@ -162,19 +165,6 @@ fn secrets(field: Field<'_>, rules: &Rules<'_>) -> Vec<Declared<SecretRef>> {
         return field.problem("names no secret; leave the key out to have one made").unwrap_or_default();
     }
     secrets.into_iter().filter_map(read).collect()
-}
-
-fn retry(field: Field<'_>) -> RetryPolicy {
-    let waits = read_waits(field, RETRY_WAITS_MAX, RETRY_AFTER_MAX);
-    let total: Duration = waits.iter().sum();
-    if total >= DELIVERY_LIFETIME {
-        field.problem::<()>(format!(
-            "the waits add up to {}, but a delivery lives {}: the last of them would never end",
-            shown(total),
-            shown(DELIVERY_LIFETIME)
-        ));
-    }
-    RetryPolicy { waits }
 }
 
 fn timeouts(table: &Table<'_>, rules: &Rules<'_>) -> Timeouts {

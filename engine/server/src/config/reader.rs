@@ -115,6 +115,11 @@ impl<'a> Field<'a> {
         matches!(self.node.value, Value::Text(_))
     }
 
+    /// Whether the value is a table.
+    pub(super) fn is_table(self) -> bool {
+        matches!(self.node.value, Value::Table(_))
+    }
+
     /// The raw value.
     pub(super) fn value(self) -> &'a Value {
         &self.node.value

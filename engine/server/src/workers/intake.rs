@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::timeout;
 use weft_core::delivery::RequestParts;
-use weft_core::destination::{DELIVERY_LIFETIME, Destination};
+use weft_core::destination::Destination;
 use weft_core::event::{Event, NewEvent};
 use weft_core::id::{DeliveryId, DestinationId};
 use weft_core::plan::BodyRef;
@@ -187,7 +187,7 @@ impl IntakeParts {
                 ordering_key: event.ordering_key.clone(),
                 planned_at: now,
                 due_at: now,
-                ends_at: now.plus(DELIVERY_LIFETIME),
+                ends_at: now.plus(destination.retry.lifetime),
                 lease: place.is_some().then_some(lease),
             };
             match place {

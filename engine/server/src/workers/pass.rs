@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use weft_core::contract::{Failure, Fault, FaultClass, Role};
 use weft_core::decide::{AfterFailure, after_failure};
-use weft_core::destination::DELIVERY_LIFETIME;
 use weft_core::draft::{Draft, ViewTexts, number_outputs};
 use weft_core::event::Event;
 use weft_core::limits::CallLimits;
@@ -95,7 +94,7 @@ fn routed(plan: Plan, now: Timestamp, clock: &Clock) -> PassEnd {
             ordering_key: planned.ordering_key,
             planned_at: now,
             due_at: now.plus(planned.delay),
-            ends_at: now.plus(DELIVERY_LIFETIME),
+            ends_at: now.plus(planned.lifetime),
             lease: None,
         })
         .collect();

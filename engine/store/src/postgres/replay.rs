@@ -43,11 +43,11 @@ ORDER BY events.id
 FOR NO KEY UPDATE OF events";
 
     /// Makes replays, copies of the dead deliveries that belong to them (at the end of their lanes), and marks the dead. $1: replays,
-    /// $2: dead deliveries, $3: new deliveries, $4: planned, $5: ends, $6: places.
+    /// $2: dead deliveries, $3: new deliveries, $4: planned, $5: places.
     REPLAY_DELIVERIES = "\
 WITH made AS (
-    SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[], $6::bigint[])
-        AS made (replay, dead, delivery, planned_at, ends_at, place)
+    SELECT * FROM UNNEST($1::uuid[], $2::uuid[], $3::uuid[], $4::bigint[], $5::bigint[])
+        AS made (replay, dead, delivery, planned_at, place)
 ),
 replayed AS (
     INSERT INTO replays (id, tenant, event, delivery, created_at, state, planned, ended_at)
@@ -62,7 +62,7 @@ planned AS (
     )
     SELECT
         made.delivery, dead.tenant, dead.event, made.replay, 0, dead.output, dead.destination, dead.body, dead.request,
-        made.planned_at, made.ends_at, 'pending', made.planned_at, dead.ordering_key,
+        made.planned_at, made.planned_at + dead.ends_at - dead.planned_at, 'pending', made.planned_at, dead.ordering_key,
         CASE WHEN dead.ordering_key IS NOT NULL THEN made.place END,
         CASE WHEN dead.ordering_key IS NOT NULL THEN -1 ELSE 0 END
     FROM made
@@ -153,7 +153,6 @@ pub(super) async fn deliveries(
         .bind(made.iter().map(|new| new.delivery.uuid()).collect::<Vec<_>>())
         .bind(made.iter().map(|new| new.new_delivery.uuid()).collect::<Vec<_>>())
         .bind(made.iter().map(|new| new.planned_at.as_ms()).collect::<Vec<_>>())
-        .bind(made.iter().map(|new| new.ends_at.as_ms()).collect::<Vec<_>>())
         .bind(places)
         .execute(&mut session.conn)
         .await

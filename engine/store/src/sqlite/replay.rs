@@ -36,7 +36,7 @@ CROSS JOIN tenants ON tenants.seq = events.tenant
 LEFT JOIN replays ON replays.seq = events.replayed_by";
 
     /// Makes replays, copies of the dead deliveries that belong to them (at the end of their lanes), and marks the dead.
-    /// ?1: [replay, replay id, tenant, event, dead delivery, planned, new delivery, new id, ends, place].
+    /// ?1: [replay, replay id, tenant, event, dead delivery, planned, new delivery, new id, place].
     REPLAY_DELIVERIES = "\
 INSERT INTO replays (seq, id, tenant, event, delivery, created_at, state, planned, ended_at)
 SELECT value ->> 0, unhex(value ->> 1), value ->> 2, value ->> 3, value ->> 4, value ->> 5, 'routed', 1, value ->> 5
@@ -47,8 +47,8 @@ INSERT INTO deliveries (
 )
 SELECT
     value ->> 6, unhex(value ->> 7), dead.tenant, dead.event, value ->> 0, 0, dead.output, dead.destination, dead.body,
-    dead.request, value ->> 5, value ->> 8, 'pending', value ->> 5, dead.ordering_key,
-    CASE WHEN dead.ordering_key IS NOT NULL THEN value ->> 9 END,
+    dead.request, value ->> 5, value ->> 5 + dead.ends_at - dead.planned_at, 'pending', value ->> 5, dead.ordering_key,
+    CASE WHEN dead.ordering_key IS NOT NULL THEN value ->> 8 END,
     CASE WHEN dead.ordering_key IS NOT NULL THEN -1 ELSE 0 END
 FROM json_each(?1)
 CROSS JOIN deliveries AS dead ON dead.seq = value ->> 4;
@@ -125,7 +125,6 @@ pub(super) async fn deliveries(
                 new.planned_at.as_ms(),
                 session.numbers.delivery(),
                 Hex(&bytes(&new.new_delivery)).to_string(),
-                new.ends_at.as_ms(),
                 session.numbers.place(),
             ));
         }

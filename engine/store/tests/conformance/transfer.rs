@@ -18,8 +18,8 @@ use weft_store::{OpenError, Progress, Store, StoreOptions};
 
 use crate::engine::OnSqlite;
 use crate::scene::{
-    LIFETIME, accepted, at, attempted, delivery, destination, event, finished, kept, rejected, replay_id, routed,
-    tenant, uuid, waiting, with_key,
+    accepted, at, attempted, delivery, destination, event, finished, kept, rejected, replay_id, routed, tenant, uuid,
+    waiting, with_key,
 };
 
 type Scene = crate::scene::Scene<OnSqlite>;
@@ -45,7 +45,6 @@ async fn rich() -> Scene {
         new_delivery: DeliveryId::from_uuid(uuid(12_900)),
         tenant: None,
         planned_at: at(30),
-        ends_at: at(30).plus(LIFETIME),
     };
     scene.store.replay_deliveries(vec![replay]).await.expect("replay");
     let dead = scene.dead_event(13, at(20)).await;

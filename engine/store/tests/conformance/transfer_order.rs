@@ -11,8 +11,7 @@ use weft_store::{Progress, Store, StoreOptions};
 
 use crate::engine::OnSqlite;
 use crate::scene::{
-    LIFETIME, accepted, at, attempted, delivery, destination, event, finished, rejected, replay_id, routed, uuid,
-    waiting,
+    accepted, at, attempted, delivery, destination, event, finished, rejected, replay_id, routed, uuid, waiting,
 };
 
 type Scene = crate::scene::Scene<OnSqlite>;
@@ -45,7 +44,6 @@ async fn waiting_in_lanes() -> Scene {
         new_delivery: DeliveryId::from_uuid(uuid(1)),
         tenant: None,
         planned_at: at(0),
-        ends_at: at(0).plus(LIFETIME),
     };
     scene.store.replay_deliveries(vec![replay]).await.expect("replay");
     let replay = NewEventReplay { replay: replay_id(71), event: event(30).id, tenant: None };

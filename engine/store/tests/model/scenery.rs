@@ -203,7 +203,7 @@ pub(crate) fn attempt(dice: &mut Dice, number: u32, now: Timestamp) -> (Attempt,
         AttemptOutcome::Rejected { .. }
         | AttemptOutcome::TimedOut { .. }
         | AttemptOutcome::Unreachable { .. }
-        | AttemptOutcome::Forbidden { .. } => NextStep::Dead(DeadDelivery::ALL[dice.place(3)]),
+        | AttemptOutcome::Forbidden { .. } => NextStep::Dead(DeadDelivery::ALL[dice.place(DeadDelivery::ALL.len())]),
     };
     (Attempt { number, started_at: now.minus(took), took, outcome, response }, next)
 }

@@ -508,7 +508,6 @@ impl<G: Ground> Walk<G> {
                 new_delivery: DeliveryId::from_uuid(self.ids.fresh(self.now)),
                 tenant: self.dice.chance(50).then(|| tenant(u128::from(self.dice.between(1, 2)))),
                 planned_at: self.now,
-                ends_at: self.now.plus(std::time::Duration::from_secs(600)),
             });
         }
         self.note(&format!("replay {:?}", replays.iter().map(|it| it.delivery).collect::<Vec<_>>()));
@@ -549,7 +548,7 @@ impl<G: Ground> Walk<G> {
             replay: Some(new.replay),
             pass: 0,
             planned_at: new.planned_at,
-            ends_at: new.ends_at,
+            ends_at: new.planned_at.plus(dead.ends_at.since(dead.planned_at)),
             sending: Sending::Pending { due: new.planned_at, owner },
             place,
             attempts: Vec::new(),

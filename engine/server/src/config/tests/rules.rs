@@ -119,6 +119,26 @@ fn a_destination_keeps_to_its_own_rules() {
         ("retry_waits = [\"25h\"]", "retry_waits[0] = \"25h\": must be at most 24h"),
         (&format!("retry_waits = [{}]", "\"24h\",".repeat(7)), "the waits add up to 168h, but a delivery lives 168h"),
         (&format!("retry_waits = [{}]", "\"1s\",".repeat(65)), "holds 65 entries; at most 64 are allowed"),
+        (
+            "retry_waits = { first = \"1s\", longest = \"1h\" }",
+            "\"attempts\" is missing; say how many there are in all",
+        ),
+        (
+            "retry_waits = { first = \"0s\", longest = \"1h\", attempts = 3 }",
+            "retry_waits.first = \"0s\": must be 1ms to 24h",
+        ),
+        (
+            "retry_waits = { first = \"1s\", factor = 11, longest = \"1h\", attempts = 3 }",
+            "factor = 11: must be 1 to 10",
+        ),
+        ("retry_waits = { first = \"1s\", longest = \"1h\", attempts = 66 }", "attempts = 66: must be 1 to 65"),
+        ("lifetime = \"1h\"\nretry_waits = [\"30m\", \"30m\"]", "the waits add up to 1h, but a delivery lives 1h"),
+        ("lifetime = \"721h\"", "must be 1s to 720h"),
+        ("jitter_percent = 51", "must be 0 to 50"),
+        ("success = []", "names no status; leave the key out for the default"),
+        ("success = [\"2xx\", \"302\"]", "holds a redirect (3xx): it is not followed"),
+        ("give_up_on = [\"404\", \"soon\"]", "give_up_on[1]: \"soon\" is not a status from 200 to 599"),
+        ("success = [\"2xx\", \"409\"]\ngive_up_on = [\"4xx\"]", "holds an answer that counts as success here"),
         ("labels = { Region = \"eu\" }", "\"Region\" is not a name"),
         ("labels = { region = \"\" }", "labels.region = \"\": must be 1 to 256 bytes long"),
         ("secrets = []", "names no secret; leave the key out to have one made"),
@@ -135,6 +155,21 @@ fn a_destination_takes_its_defaults_from_the_limits() {
     let config = good(&format!("limits.request_ms_max = 9000\n{}", with_destination("retry_waits = []")));
     assert_eq!(config.tenants[0].destinations[0].timeouts.total, Duration::from_secs(9));
     assert!(config.tenants[0].destinations[0].retry.waits.is_empty());
+}
+
+#[test]
+fn a_destination_says_how_long_and_how_often_it_is_tried() {
+    let policy = |lines: &str| good(&with_destination(lines)).tenants[0].destinations[0].retry.clone();
+    let grows =
+        policy("retry_waits = { first = \"1s\", factor = 3, longest = \"20s\", attempts = 6 }\njitter_percent = 0");
+    assert_eq!(grows.waits, [1, 3, 9, 20, 20].map(Duration::from_secs));
+    assert_eq!((grows.jitter_percent, grows.lifetime), (0, Duration::from_hours(168)));
+    let short = policy("lifetime = \"1h\"\ngive_up_on = [\"404\", \"5xx\"]");
+    assert_eq!(short.waits, [5, 300, 1_800].map(Duration::from_secs), "the default, as far as it ends within an hour");
+    assert!(short.give_up_on.contains(503) && !short.give_up_on.contains(403));
+    let accepts =
+        good(&with_destination("success = [\"200-204\", \"409\"]")).tenants[0].destinations[0].success.clone();
+    assert!(accepts.contains(409) && !accepts.contains(205));
 }
 
 #[test]

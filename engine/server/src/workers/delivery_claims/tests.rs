@@ -6,12 +6,11 @@ use std::sync::Arc;
 use tempfile::TempDir;
 use uuid::Uuid;
 use weft_core::delivery::RequestParts;
-use weft_core::destination::{
-    DELIVERY_LIFETIME, Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget, Timeouts,
-};
+use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget, Timeouts};
 use weft_core::event::{Event, NewEvent};
 use weft_core::id::TenantId;
 use weft_core::plan::BodyRef;
+use weft_core::retry::LIFETIME;
 use weft_store::catalog::{Declaration, DeclaredDestination, DeclaredTenant};
 use weft_store::work::{FirstWay, KeepEvent, NewDelivery};
 use weft_store::{StoreAt, StoreOptions};
@@ -49,7 +48,7 @@ fn known(number: u128) -> Destination {
     Destination {
         id: destination(number),
         name: format!("d{number}").parse().expect("a name"),
-        kind: DestinationKind::Http(HttpTarget { url: "http://127.0.0.1:9/".parse().expect("a URL"), secrets: vec![] }),
+        kind: DestinationKind::Http(HttpTarget::plain("http://127.0.0.1:9/".parse().expect("a URL"), vec![])),
         events: Vec::new(),
         labels: Vec::new(),
         status: DestinationStatus::Active,
@@ -122,7 +121,7 @@ impl Scene {
             ordering_key: None,
             planned_at: START,
             due_at: START.plus(Duration::from_secs(seconds)),
-            ends_at: START.plus(DELIVERY_LIFETIME),
+            ends_at: START.plus(LIFETIME),
             lease: None,
         };
         let new = NewEvent { event: Arc::new(event), dedupe: None };

@@ -5,7 +5,7 @@ use weft_store::dead_letter::{DeadLetter, DeadLetterFilter, DeadLetterKind};
 use weft_store::replay::{NewDeliveryReplay, NewEventReplay};
 
 use super::Scene;
-use crate::scene::{LIFETIME, at, destination, event, replay_id, tenant, uuid};
+use crate::scene::{at, destination, event, replay_id, tenant, uuid};
 
 /// Dead: deliveries of events 10 (to a), 11 (to b), 13 (to a), events 12 and 14; each a second after the one before.
 async fn scene() -> Scene {
@@ -93,7 +93,6 @@ async fn what_a_replay_has_taken_over_is_listed_on_request_only() {
         new_delivery: DeliveryId::from_uuid(uuid(72)),
         tenant: None,
         planned_at: at(9_000),
-        ends_at: at(9_000).plus(LIFETIME),
     };
     scene.store.replay_deliveries(vec![of_delivery]).await.expect("replay");
     assert_eq!(found(&scene, &DeadLetterFilter::default(), 2).await, [14, 11, 10]);

@@ -12,8 +12,7 @@ use weft_store::work::{
 
 use super::Scene;
 use crate::scene::{
-    LEASE_MS, LIFETIME, accepted, at, attempted, delivery, event, finished, kept, rejected, replay_id, routed, uuid,
-    waiting,
+    LEASE_MS, accepted, at, attempted, delivery, event, finished, kept, rejected, replay_id, routed, uuid, waiting,
 };
 
 /// The same event, with its deliveries, under an ordering key.
@@ -350,7 +349,6 @@ async fn promise_4_replays_of_deliveries_enter_at_the_end() {
         new_delivery: weft_core::id::DeliveryId::from_uuid(uuid(80 - n)),
         tenant: None,
         planned_at: at(1),
-        ends_at: at(1).plus(LIFETIME),
     };
     let both = vec![replay(11), replay(10)];
     assert_eq!(scene.store.replay_deliveries(both).await.expect("replay"), [Replayed::Started, Replayed::Started]);

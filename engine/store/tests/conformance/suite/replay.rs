@@ -19,7 +19,6 @@ fn of_delivery(n: u128, delivery: DeliveryId) -> NewDeliveryReplay {
         new_delivery: DeliveryId::from_uuid(uuid(n)),
         tenant: None,
         planned_at: at(100),
-        ends_at: at(100).plus(LIFETIME),
     }
 }
 
@@ -42,6 +41,7 @@ async fn promise_3_a_replayed_delivery_sends_the_same_event_output_and_bytes() {
     assert_eq!(replay_delivery(&scene, of_delivery(70, dead)).await, Replayed::Started);
     let work = scene.claim(1, at(100)).await.remove(0);
     assert_eq!((work.id, work.number), (DeliveryId::from_uuid(uuid(70)), 1));
+    assert_eq!(work.ends_at, at(100).plus(LIFETIME), "as long as the dead one lived");
     assert_eq!((work.event, work.output, work.body.clone()), (of, 0, event(10).body.clone()));
     scene.record(attempted(&work, accepted(), NextStep::Delivered, at(100))).await;
     let record = scene.event(of).await;
