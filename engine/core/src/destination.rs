@@ -1,6 +1,7 @@
 //! Where deliveries go, and how patiently.
 
 use std::fmt;
+use std::str::FromStr;
 use std::time::Duration;
 
 use url::Url;
@@ -8,6 +9,7 @@ use url::Url;
 use crate::event::{EventPattern, EventType, Header};
 use crate::id::DestinationId;
 use crate::name::Name;
+use crate::request_header::OwnHeader;
 use crate::retry::RetryPolicy;
 use crate::sign::SigningSecret;
 use crate::statuses::Statuses;
@@ -54,6 +56,10 @@ impl DestinationKind {
 pub struct HttpTarget {
     /// Absolute, `http` or `https`, without credentials.
     pub url: Url,
+    /// What requests ask for, unless a plugin says otherwise.
+    pub method: Method,
+    /// Sent with every request, whatever plugins say.
+    pub headers: Vec<OwnHeader>,
     /// Newest first; all of them sign.
     pub secrets: Vec<SigningSecret>,
     /// Answers by which it accepts a delivery.
@@ -63,7 +69,44 @@ pub struct HttpTarget {
 impl HttpTarget {
     /// A receiver at `url` that is reached as most are.
     pub fn plain(url: Url, secrets: Vec<SigningSecret>) -> Self {
-        Self { url, secrets, success: Statuses::successes() }
+        Self { url, method: Method::Post, headers: Vec::new(), secrets, success: Statuses::successes() }
+    }
+}
+
+/// The method of a destination's requests: one of those that carry a body and ask for it to be taken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Method {
+    /// As Standard Webhooks has it.
+    #[default]
+    Post,
+    /// For receivers that keep what they are sent at its address.
+    Put,
+    /// For receivers that change what is at the address.
+    Patch,
+}
+
+/// Why a text is not a [`Method`].
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not \"POST\", \"PUT\" or \"PATCH\"")]
+pub struct InvalidMethod(String);
+
+impl Method {
+    /// As HTTP has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Post => "POST",
+            Self::Put => "PUT",
+            Self::Patch => "PATCH",
+        }
+    }
+}
+
+impl FromStr for Method {
+    type Err = InvalidMethod;
+
+    fn from_str(text: &str) -> Result<Self, InvalidMethod> {
+        let all = [Self::Post, Self::Put, Self::Patch];
+        all.into_iter().find(|method| method.as_str() == text).ok_or_else(|| InvalidMethod(text.to_owned()))
     }
 }
 

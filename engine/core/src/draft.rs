@@ -11,38 +11,14 @@ use crate::delivery::RequestParts;
 use crate::event::{Event, EventType, Header, is_text};
 use crate::limits::CallLimits;
 use crate::ordering_key::OrderingKey;
+use crate::request_header::{NAME_BYTES_MAX, VALUE_BYTES_MAX, check_value, checked_name};
 
 /// Headers that one output may set.
 pub const HEADERS_MAX: usize = 64;
 /// Attributes that one output may carry.
 pub const ATTRIBUTES_MAX: usize = 64;
-/// Bytes of one header or attribute name.
-pub const HEADER_NAME_BYTES_MAX: usize = 256;
-/// Bytes of one header or attribute value: what common servers accept.
-pub const HEADER_VALUE_BYTES_MAX: usize = 8 * 1024;
 /// Bytes of a content type.
 const CONTENT_TYPE_BYTES_MAX: usize = 256;
-
-/// Headers that belong to the host: a plugin that sets one has a bug.
-const RESERVED: &[&str] = &[
-    "host",
-    "content-length",
-    "content-type",
-    "authorization",
-    "connection",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "expect",
-    "user-agent",
-];
-/// Beginnings of headers that belong to the host.
-const RESERVED_PREFIXES: &[&str] = &["webhook-", "weft-"];
 
 /// An output in the making.
 #[derive(Clone, Debug)]
@@ -110,7 +86,7 @@ impl Draft {
             draft.event_type = event_type.parse().map_err(|e| breach(format!("event-type: {e}")))?;
         }
         if let Some(content_type) = patch.content_type {
-            check_value("content-type", &content_type, CONTENT_TYPE_BYTES_MAX)?;
+            check_value(&content_type, CONTENT_TYPE_BYTES_MAX).map_err(|why| breach(format!("content-type: {why}")))?;
             draft.content_type = content_type;
         }
         if let Some(key) = patch.ordering_key {
@@ -227,36 +203,19 @@ fn at_most(what: &str, count: usize, max: usize) -> Result<(), Fault> {
     if count > max { Err(breach(format!("{what}: {count} entries, at most {max}"))) } else { Ok(()) }
 }
 
-fn check_value(what: &str, value: &str, bytes_max: usize) -> Result<(), Fault> {
-    if value.len() > bytes_max {
-        return Err(breach(format!("{what}: a value of {} bytes, at most {bytes_max}", value.len())));
-    }
-    if value.bytes().any(|b| b.is_ascii_control() && b != b'\t') || !value.is_ascii() {
-        return Err(breach(format!("{what}: a header's value holds printable ASCII only")));
-    }
-    Ok(())
-}
-
 fn checked_header(header: Header) -> Result<Header, Fault> {
-    let name = header.name.to_ascii_lowercase();
-    let is_token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if name.is_empty() || name.len() > HEADER_NAME_BYTES_MAX || !name.bytes().all(is_token) {
-        return Err(breach(format!("set-headers: {:?} is no header name", clip(&header.name))));
-    }
-    if RESERVED.contains(&name.as_str()) || RESERVED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) {
-        return Err(breach(format!("set-headers: {name:?} belongs to the host")));
-    }
-    check_value(&name, &header.value, HEADER_VALUE_BYTES_MAX)?;
+    let name = checked_name(&header.name).map_err(|why| breach(format!("set-headers: {why}")))?;
+    check_value(&header.value, VALUE_BYTES_MAX).map_err(|why| breach(format!("{name}: {why}")))?;
     Ok(Header { name, value: header.value })
 }
 
 fn check_attribute(attribute: &Header) -> Result<(), Fault> {
-    if attribute.name.is_empty() || attribute.name.len() > HEADER_NAME_BYTES_MAX {
+    if attribute.name.is_empty() || attribute.name.len() > NAME_BYTES_MAX {
         return Err(breach(format!("set-attributes: {:?} is no name", clip(&attribute.name))));
     }
-    if attribute.value.len() > HEADER_VALUE_BYTES_MAX {
+    if attribute.value.len() > VALUE_BYTES_MAX {
         return Err(breach(format!(
-            "set-attributes: {:?} holds {} bytes, at most {HEADER_VALUE_BYTES_MAX}",
+            "set-attributes: {:?} holds {} bytes, at most {VALUE_BYTES_MAX}",
             clip(&attribute.name),
             attribute.value.len()
         )));

@@ -19,6 +19,7 @@ pub mod name;
 pub mod ordering_key;
 pub mod pipeline;
 pub mod plan;
+pub mod request_header;
 pub mod retry;
 pub mod sign;
 pub mod statuses;

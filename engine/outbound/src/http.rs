@@ -147,11 +147,14 @@ impl Sender {
         let content_type = parts.content_type.as_deref().unwrap_or(outgoing.content_type);
         let event_type = parts.event_type.as_deref().unwrap_or(outgoing.event_type);
 
-        let mut headers = HeaderMap::with_capacity(8 + parts.headers.len());
+        let mut headers = HeaderMap::with_capacity(8 + parts.headers.len() + target.headers.len());
         for Header { name, value } in &parts.headers {
             headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
-        // Last, so that these win whatever came before them.
+        // Later ones win: a plugin does not change what the destination says, and nobody what the host does.
+        for (name, value) in &target.headers {
+            headers.insert(name.clone(), value.clone());
+        }
         headers.insert(HOST, target.host.clone());
         headers.insert(USER_AGENT, self.user_agent.clone());
         headers.insert(CONTENT_TYPE, HeaderValue::try_from(content_type)?);
@@ -163,7 +166,7 @@ impl Sender {
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = match &parts.method {
             Some(method) => Method::try_from(method.as_str())?,
-            None => Method::POST,
+            None => target.method.clone(),
         };
         *request.uri_mut() = target.uri(parts)?;
         *request.headers_mut() = headers;

@@ -20,4 +20,4 @@ mod target;
 pub use self::http::{OutgoingRequest, SendReport, Sender, SenderConfig, SenderError};
 pub use cidr::{Cidr, InvalidCidr};
 pub use guard::{AddressGuard, Forbidden};
-pub use target::{InvalidUrl, PreparedTarget, check_url};
+pub use target::{InvalidTarget, PreparedTarget, check_url};

@@ -4,18 +4,19 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Uri};
+use http::{HeaderName, HeaderValue, Method, Uri};
 use url::{Host, Url};
 use weft_core::delivery::RequestParts;
-use weft_core::destination::{HttpTarget, Timeouts};
+use weft_core::destination::{self, HttpTarget, Timeouts};
+use weft_core::request_header::OwnHeader;
 use weft_core::sign::SigningSecret;
 use weft_core::statuses::Statuses;
 
 use crate::guard::{AddressGuard, Forbidden};
 
-/// Why a URL cannot be a destination. It never quotes the query or a password.
+/// Why there can be no requests to a destination. It never quotes the query of its URL, a password or the value of a header.
 #[derive(Debug, thiserror::Error)]
-pub enum InvalidUrl {
+pub enum InvalidTarget {
     /// Neither `http` nor `https`.
     #[error("the scheme is {0:?}; a destination's URL begins with http:// or https://")]
     Scheme(String),
@@ -34,6 +35,14 @@ pub enum InvalidUrl {
     /// The host cannot be said in a `host` header.
     #[error("the URL's host cannot be the value of a host header")]
     HostHeader(#[source] http::header::InvalidHeaderValue),
+    /// A header of its own cannot be sent.
+    #[error("the destination's header {name:?} cannot be sent")]
+    Header {
+        /// Which one.
+        name: String,
+        /// Why.
+        source: http::Error,
+    },
 }
 
 /// Refuses a URL that no attempt could use, for an early word in the configuration check.
@@ -41,8 +50,8 @@ pub enum InvalidUrl {
 /// A name is not resolved here: what it resolves to may change, so only the connector's check counts.
 ///
 /// # Errors
-/// [`InvalidUrl`] says which rule it breaks.
-pub fn check_url(url: &Url, guard: &AddressGuard) -> Result<(), InvalidUrl> {
+/// [`InvalidTarget`] says which rule it breaks.
+pub fn check_url(url: &Url, guard: &AddressGuard) -> Result<(), InvalidTarget> {
     base_uri(url)?;
     match url.host() {
         Some(Host::Ipv4(address)) => guard.check(IpAddr::V4(address))?,
@@ -61,6 +70,9 @@ pub struct PreparedTarget {
     // Scheme, host and port: by these connections are shared.
     pub(crate) origin: Arc<str>,
     pub(crate) host: HeaderValue,
+    pub(crate) method: Method,
+    // Of the destination itself.
+    pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
     pub(crate) secrets: Vec<SigningSecret>,
     pub(crate) success: Statuses,
     pub(crate) timeouts: Timeouts,
@@ -70,16 +82,22 @@ impl PreparedTarget {
     /// Makes `target` ready, to be reached within `timeouts`.
     ///
     /// # Errors
-    /// [`InvalidUrl`], but never for an address: that is refused when it is dialled.
-    pub fn new(target: &HttpTarget, timeouts: Timeouts) -> Result<Self, InvalidUrl> {
+    /// [`InvalidTarget`], but never for an address: that is refused when it is dialled.
+    pub fn new(target: &HttpTarget, timeouts: Timeouts) -> Result<Self, InvalidTarget> {
         let base = base_uri(&target.url)?;
         // `Url` leaves a default port out, as RFC 9110 section 7.2 advises for `host`.
-        let authority = base.authority().ok_or(InvalidUrl::Host)?.as_str();
-        let host = HeaderValue::from_str(authority).map_err(InvalidUrl::HostHeader)?;
+        let authority = base.authority().ok_or(InvalidTarget::Host)?.as_str();
+        let host = HeaderValue::from_str(authority).map_err(InvalidTarget::HostHeader)?;
         let origin = format!("{}://{authority}", base.scheme_str().unwrap_or_default()).into();
         let plain = base.path_and_query().cloned().map_or_else(Uri::default, Uri::from);
+        let method = match target.method {
+            destination::Method::Post => Method::POST,
+            destination::Method::Put => Method::PUT,
+            destination::Method::Patch => Method::PATCH,
+        };
+        let headers = target.headers.iter().map(prepared).collect::<Result<_, _>>()?;
         let HttpTarget { secrets, success, .. } = target.clone();
-        Ok(Self { base, plain, origin, host, secrets, success, timeouts })
+        Ok(Self { base, plain, origin, host, method, headers, secrets, success, timeouts })
     }
 
     /// What a request with these parts asks for: below the destination's own path, after its own query.
@@ -104,19 +122,27 @@ impl PreparedTarget {
     }
 }
 
+fn prepared(header: &OwnHeader) -> Result<(HeaderName, HeaderValue), InvalidTarget> {
+    let failed = |source| InvalidTarget::Header { name: header.name().to_owned(), source };
+    let name = HeaderName::try_from(header.name()).map_err(|error| failed(error.into()))?;
+    let mut value = HeaderValue::try_from(header.value()).map_err(|error| failed(error.into()))?;
+    value.set_sensitive(true);
+    Ok((name, value))
+}
+
 /// The URL as HTTP knows it, without its fragment.
-fn base_uri(url: &Url) -> Result<Uri, InvalidUrl> {
+fn base_uri(url: &Url) -> Result<Uri, InvalidTarget> {
     if !matches!(url.scheme(), "http" | "https") {
-        return Err(InvalidUrl::Scheme(url.scheme().to_owned()));
+        return Err(InvalidTarget::Scheme(url.scheme().to_owned()));
     }
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(InvalidUrl::Credentials);
+        return Err(InvalidTarget::Credentials);
     }
     if url.host_str().is_none_or(str::is_empty) {
-        return Err(InvalidUrl::Host);
+        return Err(InvalidTarget::Host);
     }
     let before_fragment = &url[..url::Position::AfterQuery];
-    before_fragment.parse().map_err(InvalidUrl::Uri)
+    before_fragment.parse().map_err(InvalidTarget::Uri)
 }
 
 #[cfg(test)]
@@ -125,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    fn check(url: &str, allowed: &[&str]) -> Result<(), InvalidUrl> {
+    fn check(url: &str, allowed: &[&str]) -> Result<(), InvalidTarget> {
         let allowed = allowed.iter().map(|block| block.parse().expect("a block")).collect();
         check_url(&url.parse().expect("a URL"), &AddressGuard::new(allowed))
     }
@@ -166,18 +192,18 @@ mod tests {
             "https://[fd00:ec2::254]/latest/meta-data/",
             "http://168.63.129.16/",
         ] {
-            assert!(matches!(check(url, &[]), Err(InvalidUrl::Forbidden(_))), "{url}");
+            assert!(matches!(check(url, &[]), Err(InvalidTarget::Forbidden(_))), "{url}");
         }
     }
 
     #[test]
     fn promise_8_only_plain_http_urls_are_destinations() {
         for url in ["ftp://example.com/", "file:///etc/passwd", "ws://example.com/"] {
-            assert!(matches!(check(url, &[]), Err(InvalidUrl::Scheme(_))), "{url}");
+            assert!(matches!(check(url, &[]), Err(InvalidTarget::Scheme(_))), "{url}");
         }
         for url in ["http://user@example.com/", "http://:hunter2@example.com/"] {
             let error = check(url, &[]).expect_err(url);
-            assert!(matches!(error, InvalidUrl::Credentials) && !error.to_string().contains("hunter2"), "{url}");
+            assert!(matches!(error, InvalidTarget::Credentials) && !error.to_string().contains("hunter2"), "{url}");
         }
         for url in ["https://example.com/hooks?a=1#f", "http://8.8.8.8:8080/", "http://localhost/"] {
             assert!(check(url, &[]).is_ok(), "{url}");

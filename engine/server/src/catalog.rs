@@ -12,7 +12,7 @@ use weft_core::destinations::Destinations;
 use weft_core::id::{DestinationId, TenantId};
 use weft_core::name::Name;
 use weft_core::pipeline::Pipeline;
-use weft_outbound::{InvalidUrl, PreparedTarget};
+use weft_outbound::{InvalidTarget, PreparedTarget};
 
 use crate::secrets::KeyHash;
 
@@ -71,8 +71,8 @@ impl Catalog {
     /// A catalog of these tenants and keys.
     ///
     /// # Errors
-    /// [`InvalidUrl`] if a destination cannot be the target of a request; the configuration check finds that first.
-    pub fn new(tenants: Vec<Tenant>, keys: HashMap<KeyHash, Caller>) -> Result<Self, InvalidUrl> {
+    /// [`InvalidTarget`] if a destination cannot be the target of a request; the configuration check finds that first.
+    pub fn new(tenants: Vec<Tenant>, keys: HashMap<KeyHash, Caller>) -> Result<Self, InvalidTarget> {
         let mut catalog = Self { keys, ..Self::default() };
         for tenant in tenants {
             for (index, destination) in tenant.destinations.iter().enumerate() {

@@ -11,8 +11,9 @@ use tokio::task::JoinSet;
 use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget};
 use weft_core::id::DestinationId;
 use weft_core::name::Name;
+use weft_core::request_header::OwnHeader;
 use weft_core::sign::{InvalidSecret, SECRET_BYTES_GENERATED, SigningSecret};
-use weft_outbound::InvalidUrl;
+use weft_outbound::InvalidTarget;
 use weft_store::catalog::{
     Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant, DestinationRecord, TenantRecord,
 };
@@ -20,7 +21,7 @@ use weft_store::{Store, StoreError};
 
 use crate::catalog::{Caller, Catalog, Tenant};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigSecrets, DestinationConfig, TenantConfig};
+use crate::config::{Config, ConfigSecrets, DestinationConfig, DestinationSecrets, TenantConfig};
 use crate::secrets::{KeyHash, OpenError, SealKey, SealedFor, random_bytes};
 
 /// The name of the secret that Weft makes for a destination that names none.
@@ -62,7 +63,7 @@ pub enum DeclareError {
     Chance(#[from] std::io::Error),
     /// A destination cannot be the target of a request.
     #[error("a destination's url cannot be used")]
-    Url(#[from] InvalidUrl),
+    Url(#[from] InvalidTarget),
 }
 
 /// Brings configurations into force.
@@ -88,7 +89,7 @@ impl Declarer<'_> {
     ) -> Result<Catalog, DeclareError> {
         let declaration = self.declaration(config, &secrets);
         let known = self.store.declare(declaration, self.clock.now()).await?;
-        let mut signing = signing_secrets(secrets);
+        let mut own = own_secrets(secrets);
         let mut keys = HashMap::from([(operator, Caller::Operator)]);
         let mut tenants = Vec::with_capacity(config.tenants.len());
         for declared in &config.tenants {
@@ -96,7 +97,7 @@ impl Declarer<'_> {
             for key in record.keys.iter().filter(|key| key.declared) {
                 keys.insert(KeyHash::from_bytes(key.hash), Caller::Tenant(record.id));
             }
-            tenants.push(self.tenant(declared, record, &mut signing).await?);
+            tenants.push(self.tenant(declared, record, &mut own).await?);
         }
         Ok(Catalog::new(tenants, keys)?)
     }
@@ -128,22 +129,20 @@ impl Declarer<'_> {
         &self,
         declared: &TenantConfig,
         record: &TenantRecord,
-        signing: &mut SigningSecrets,
+        own: &mut OwnSecrets,
     ) -> Result<Tenant, DeclareError> {
         let known: HashMap<&Name, &DestinationRecord> = record.destinations.iter().map(|it| (&it.name, it)).collect();
         let mut destinations = Vec::with_capacity(declared.destinations.len());
         // Each secret that is made or opened is a look into the store; together they share its commits and its readers.
         for part in declared.destinations.chunks(SECRETS_AT_ONCE) {
             let part: Vec<_> = part.iter().filter_map(|it| Some((it, *known.get(&it.name)?))).collect();
-            let mut named: Vec<_> =
-                part.iter().map(|(it, _)| signing.remove(&(declared.name.clone(), it.name.clone()))).collect();
-            let nameless = part.iter().zip(&named).filter(|(_, named)| named.is_none()).map(|((_, known), _)| *known);
-            let mut generated = self.all_generated(&declared.name, nameless).await?;
-            for ((destination, known), named) in part.into_iter().zip(&mut named) {
-                let secrets = named.take().unwrap_or_else(|| {
-                    vec![generated.remove(&known.id).expect("one is made or opened for each that names none")]
-                });
-                destinations.push(ready(destination, known, secrets));
+            let without_any = part.iter().filter(|(it, _)| it.secrets.is_empty()).map(|(_, known)| *known);
+            let mut generated = self.all_generated(&declared.name, without_any).await?;
+            for (destination, known) in part {
+                let own = own.remove(&(declared.name.clone(), destination.name.clone()));
+                let (mut secrets, headers) = own.map(|own| (own.secrets, own.headers)).unwrap_or_default();
+                secrets.extend(generated.remove(&known.id));
+                destinations.push(ready(destination, known, secrets, headers));
             }
         }
         let mut headers: Vec<_> = declared.pipeline.steps.iter().flat_map(|step| step.headers.clone()).collect();
@@ -213,33 +212,41 @@ impl Maker {
     }
 }
 
-/// The secrets that the configuration names, by tenant and destination.
-type SigningSecrets = HashMap<(Name, Name), Vec<SigningSecret>>;
+/// What the configuration refers to, by tenant and destination.
+type OwnSecrets = HashMap<(Name, Name), DestinationSecrets>;
 
-fn signing_secrets(secrets: ConfigSecrets) -> SigningSecrets {
+fn own_secrets(secrets: ConfigSecrets) -> OwnSecrets {
     let tenants = secrets.tenants.into_iter();
     tenants
         .flat_map(|tenant| {
             let name = tenant.tenant;
-            tenant.destinations.into_iter().map(move |named| ((name.clone(), named.destination), named.secrets))
+            tenant.destinations.into_iter().map(move |own| ((name.clone(), own.destination.clone()), own))
         })
         .collect()
 }
 
-fn ready(declared: &DestinationConfig, known: &DestinationRecord, secrets: Vec<SigningSecret>) -> Destination {
+fn ready(
+    declared: &DestinationConfig,
+    known: &DestinationRecord,
+    secrets: Vec<SigningSecret>,
+    headers: Vec<OwnHeader>,
+) -> Destination {
     // What is in the file is declared, whatever the store remembers of the time without it.
     let status = match known.status {
         DestinationStatus::Disabled(DisabledReason::Undeclared) => DestinationStatus::Active,
         other @ (DestinationStatus::Active | DestinationStatus::Disabled(_)) => other,
     };
+    let target = HttpTarget {
+        url: declared.url.clone(),
+        method: declared.request.method,
+        headers,
+        secrets,
+        success: declared.success.clone(),
+    };
     Destination {
         id: known.id,
         name: declared.name.clone(),
-        kind: DestinationKind::Http(HttpTarget {
-            url: declared.url.clone(),
-            secrets,
-            success: declared.success.clone(),
-        }),
+        kind: DestinationKind::Http(target),
         events: declared.events.clone(),
         labels: declared.labels.clone(),
         status,

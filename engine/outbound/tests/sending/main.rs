@@ -1,5 +1,6 @@
 //! Attempts against real receivers on 127.0.0.1.
 
+mod own_requests;
 mod receiver;
 
 use std::time::Duration;

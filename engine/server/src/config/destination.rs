@@ -9,11 +9,12 @@ use weft_core::limits::{self, Bound};
 use weft_core::name::Name;
 use weft_core::retry::RetryPolicy;
 use weft_core::statuses::Statuses;
-use weft_outbound::{InvalidUrl, check_url};
+use weft_outbound::{InvalidTarget, check_url};
 
 use super::duration::shown;
 use super::finding::with_causes;
 use super::reader::{Field, Table};
+use super::request::{self, RequestConfig};
 use super::retry;
 use super::secret::{self, Declared};
 use super::tenant::Rules;
@@ -44,6 +45,8 @@ pub struct DestinationConfig {
     pub events: Vec<EventPattern>,
     /// For routes that choose by label.
     pub labels: Vec<Header>,
+    /// What its requests look like.
+    pub request: RequestConfig,
     /// Newest first; empty: one is made when the destination is first seen, and sealed in the store.
     pub secrets: Vec<Declared<SecretRef>>,
     /// Answers by which it accepts a delivery.
@@ -70,12 +73,13 @@ impl DestinationConfig {
         let url = url.and_then(|field| read_url(field, rules));
         let events = table.field("events").map_or_else(|| vec![EventPattern::All], events);
         let labels = table.field("labels").map(labels).unwrap_or_default();
+        let request = request::read(&table, rules);
         let secrets = table.field("secrets").map(|field| secrets(field, rules)).unwrap_or_default();
         let success = table.field("success").map_or_else(Statuses::successes, retry::success);
         let retry = retry::read(&table, &success);
         let timeouts = timeouts(&table, rules);
         table.finish();
-        Some(Self { name: name?, url: url?, events, labels, secrets, success, retry, timeouts })
+        Some(Self { name: name?, url: url?, events, labels, request, secrets, success, retry, timeouts })
     }
 }
 
@@ -96,7 +100,7 @@ fn read_url(field: Field<'_>, rules: &Rules<'_>) -> Option<Url> {
     }
     match check_url(&url, rules.guard) {
         Ok(()) => Some(url),
-        Err(InvalidUrl::Forbidden(why)) => {
+        Err(InvalidTarget::Forbidden(why)) => {
             let address = why.address;
             problem(format!("the address guard refuses it: {why}; if it is meant, add \"{address}\" to network.allow"))
         }

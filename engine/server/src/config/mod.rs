@@ -13,6 +13,7 @@ mod limits;
 mod network;
 mod pipeline;
 mod reader;
+mod request;
 mod retry;
 mod secret;
 mod step_config;

@@ -6,12 +6,13 @@ use std::ffi::OsString;
 use std::path::Path;
 
 use weft_core::name::Name;
+use weft_core::request_header::{OwnHeader, VALUE_BYTES_MAX, check_value};
 use weft_core::sign::SigningSecret;
 use weft_store::StoreAt;
 
 use super::finding::{Finding, Findings, Place, Problems, with_causes};
 use super::reader::{Field, Table};
-use super::{Config, TenantConfig};
+use super::{Config, DestinationConfig, TenantConfig};
 use crate::secrets::{KeyHash, SealKey, SecretRef, SecretText};
 
 /// A value with the place that declares it, for messages about it later on.
@@ -50,7 +51,7 @@ pub struct TenantSecrets {
     pub tenant: Name,
     /// Its keys, hashed.
     pub keys: Vec<KeySecret>,
-    /// Its destinations that name secrets.
+    /// Its destinations, in the order of the configuration.
     pub destinations: Vec<DestinationSecrets>,
 }
 
@@ -63,13 +64,15 @@ pub struct KeySecret {
     pub hash: KeyHash,
 }
 
-/// The signing secrets of one destination.
+/// What one destination's requests hold that the configuration refers to.
 #[derive(Debug)]
 pub struct DestinationSecrets {
     /// Which destination.
     pub destination: Name,
-    /// Newest first, at least one.
+    /// Signing secrets, newest first; empty if the configuration names none.
     pub secrets: Vec<SigningSecret>,
+    /// Sent with every request.
+    pub headers: Vec<OwnHeader>,
 }
 
 impl Config {
@@ -132,13 +135,23 @@ impl Reading<'_> {
             }
             keys.push(KeySecret { name: key.name.clone(), hash });
         }
-        let secrets = |list: &[Declared<SecretRef>]| {
-            list.iter().filter_map(|secret| self.read(secret, |text| text.as_str().parse())).collect()
-        };
-        let named = tenant.destinations.iter().filter(|destination| !destination.secrets.is_empty());
-        let destinations =
-            named.map(|d| DestinationSecrets { destination: d.name.clone(), secrets: secrets(&d.secrets) }).collect();
+        let destinations = tenant.destinations.iter().map(|destination| self.destination(destination)).collect();
         TenantSecrets { tenant: tenant.name.clone(), keys, destinations }
+    }
+
+    fn destination(&self, destination: &DestinationConfig) -> DestinationSecrets {
+        let signing = |secret| self.read(secret, |text| text.as_str().parse());
+        let header = |secret: &_, made_of: &dyn Fn(&SecretText) -> String| {
+            self.read(secret, |text| {
+                let value = made_of(text);
+                check_value(&value, VALUE_BYTES_MAX).map(|()| value)
+            })
+        };
+        DestinationSecrets {
+            destination: destination.name.clone(),
+            secrets: destination.secrets.iter().filter_map(signing).collect(),
+            headers: destination.request.headers(header),
+        }
     }
 
     fn read<T, E: std::fmt::Display>(

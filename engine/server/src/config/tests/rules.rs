@@ -9,7 +9,7 @@ use weft_core::pipeline::Then;
 use super::super::{Limits, check_pipeline};
 use super::{assert_problem, good, problems, warnings};
 
-fn with_destination(lines: &str) -> String {
+pub(super) fn with_destination(lines: &str) -> String {
     format!(
         "[[tenant]]\nname = \"shop\"\n[[tenant.destination]]\nname = \"crm\"\nurl = \"https://crm.example/hook\"\n{lines}\n"
     )
@@ -139,6 +139,16 @@ fn a_destination_keeps_to_its_own_rules() {
         ("success = [\"2xx\", \"302\"]", "holds a redirect (3xx): it is not followed"),
         ("give_up_on = [\"404\", \"soon\"]", "give_up_on[1]: \"soon\" is not a status from 200 to 599"),
         ("success = [\"2xx\", \"409\"]\ngive_up_on = [\"4xx\"]", "holds an answer that counts as success here"),
+        ("method = \"GET\"", "\"GET\" is not \"POST\", \"PUT\" or \"PATCH\""),
+        ("headers = { webhook-id = \"a\" }", "\"webhook-id\" belongs to the host"),
+        ("headers = { Authorization = \"a\" }", "write auth = { bearer = { env = \"NAME\" } }"),
+        ("headers = { \"a b\" = \"a\" }", "\"a b\" is no header name"),
+        ("headers = { x-a = \"a\\nb\" }", "a header's value holds printable ASCII only"),
+        ("headers = { x-a = \"a\", X-A = \"b\" }", "names \"x-a\" twice: upper and lower case are one header"),
+        ("headers = { x-a = { env = \"A\", file = \"b\" } }", "one place for the secret, env or file, not both"),
+        ("auth = {}", "must hold bearer, or username and password"),
+        ("auth = { bearer = { env = \"A\" }, username = \"b\" }", "must hold bearer, or username and password"),
+        ("auth = { username = \"a:b\", password = { env = \"A\" } }", "must not hold a colon"),
         ("labels = { Region = \"eu\" }", "\"Region\" is not a name"),
         ("labels = { region = \"\" }", "labels.region = \"\": must be 1 to 256 bytes long"),
         ("secrets = []", "names no secret; leave the key out to have one made"),

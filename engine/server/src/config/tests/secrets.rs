@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::fs;
 
 use super::super::{Config, ConfigSecrets, Problems, load};
+use super::rules::with_destination;
 use super::{assert_problem, good, problems, warnings};
 use crate::secrets::KeyHash;
 use weft_store::StoreAt;
@@ -45,7 +46,6 @@ fn secrets_are_read_where_the_configuration_says() {
     assert!(secrets.seal_key.is_some());
     let shop = &secrets.tenants[0];
     assert_eq!((shop.keys[0].name.as_str(), shop.keys[0].hash), ("checkout", KeyHash::of(KEY)));
-    assert_eq!(shop.destinations.len(), 1, "a destination without secrets gets one elsewhere");
     assert_eq!(shop.destinations[0].secrets.len(), 2);
     assert_eq!(shop.destinations[0].secrets[0].reveal(), SECRET);
     assert!(!format!("{secrets:?}").contains(&SECRET[10..20]));
@@ -63,6 +63,39 @@ weft.toml:9: tenant[0].destination[0].secrets[1]: the environment variable CRM_B
 weft.toml:15: tenant[1].keys[0]: the environment variable BANK_KEY is empty
 5 problems; nothing of this configuration was applied";
     assert_eq!(report, wanted);
+}
+
+#[test]
+fn promise_8_headers_and_credentials_of_a_destination_are_read_and_never_shown() {
+    let with = |lines: &str| {
+        let destination =
+            format!("[[tenant.destination]]\nname = \"crm\"\nurl = \"https://crm.example/hook\"\n{lines}");
+        good(&format!("[[tenant]]\nname = \"shop\"\n{destination}"))
+    };
+    let environment = [("CRM_KEY", "hunter2"), ("CRM_TOKEN", "hunter2"), ("BROKEN", "hunter2\u{e9}")];
+    let headers = |lines: &str| {
+        let secrets = read(&with(lines), &environment).expect("all there");
+        assert!(!format!("{secrets:?}").contains("hunter2"));
+        let own = secrets.tenants[0].destinations[0].headers.clone();
+        own.iter().map(|header| format!("{}: {}", header.name(), header.value())).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        headers(
+            "headers = { X-Team = \"sales\", x-key = { env = \"CRM_KEY\" } }\nauth = { bearer = { env = \"CRM_TOKEN\" } }"
+        ),
+        ["x-team: sales", "x-key: hunter2", "authorization: Bearer hunter2"]
+    );
+    assert_eq!(
+        headers("auth = { username = \"Aladdin\", password = { env = \"CRM_KEY\" } }"),
+        ["authorization: Basic QWxhZGRpbjpodW50ZXIy"]
+    );
+    let report =
+        read(&with("auth = { bearer = { env = \"BROKEN\" } }"), &environment).expect_err("not ASCII").to_string();
+    assert!(
+        report.contains("what the environment variable BROKEN holds cannot be used: a header's value holds"),
+        "{report}"
+    );
+    assert!(!report.contains("hunter2"), "{report}");
 }
 
 #[test]
@@ -90,6 +123,10 @@ fn promise_8_a_secret_in_the_file_is_a_problem_and_never_shown() {
         tenant("[{ name = \"checkout\", value = \"hunter2\" }]"),
         tenant("[{ name = \"checkout\", env = \"hunter 2 hunter2\" }]"),
         tenant("[{ name = \"checkout\", env = \"whsec_hunter2\" }]"),
+        with_destination("auth = { bearer = \"hunter2\" }"),
+        with_destination("auth = { username = \"a\", password = \"hunter2\" }"),
+        with_destination("auth = \"hunter2\""),
+        with_destination("headers = { authorization = \"hunter2\" }"),
         "seal.key = \"hunter2\"".to_owned(),
         "seal = \"hunter2\"".to_owned(),
         "seal.kye = \"hunter2\"".to_owned(),
