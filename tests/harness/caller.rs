@@ -128,6 +128,12 @@ impl Caller {
         within(&format!("the state of {name}"), holds).await;
     }
 
+    /// The destination of this name, as its owner sees it.
+    pub async fn destination(&self, name: &str) -> Destination {
+        let found = within("a list", self.client.destinations()).await.expect("a list").destinations;
+        found.into_iter().find(|destination| destination.name == name).expect("a destination of this name")
+    }
+
     /// Waits until nothing waits any more: no event without an end, no delivery without an end.
     pub async fn drained(&self) {
         let holds = async {

@@ -2,5 +2,7 @@
 
 mod attempts;
 mod duplicates;
+mod formats;
 mod outputs;
 mod replays;
+mod signatures;

@@ -63,8 +63,9 @@ impl Destinations {
             Verb::Enable { name } => print::out(&changed(&client.enable_destination(&name).await?))?,
             Verb::Disable { name } => print::out(&changed(&client.disable_destination(&name).await?))?,
             Verb::Secret { name } => {
-                for secret in client.destination_secrets(&name).await?.secrets {
-                    print::out(&format!("{secret}\n"))?;
+                let known = client.destination_secrets(&name).await?;
+                for line in known.secrets.iter().chain(&known.public_keys) {
+                    print::out(&format!("{line}\n"))?;
                 }
             }
         }

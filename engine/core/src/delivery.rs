@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::envelope::Envelope;
 use crate::event::Header;
 
 /// What differs from "POST the event's bytes under its own type": empty for most deliveries.
@@ -26,6 +27,9 @@ pub struct RequestParts {
     /// Further headers, set by plugins.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub headers: Vec<Header>,
+    /// What surrounds the payload in the body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub envelope: Option<Envelope>,
 }
 
 impl RequestParts {

@@ -6,12 +6,14 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::event::{EventPattern, EventType, Header};
+use crate::envelope::{BodyFormat, Envelope};
+use crate::event::{Event, EventPattern, EventType, Header};
 use crate::id::DestinationId;
 use crate::name::Name;
 use crate::request_header::OwnHeader;
 use crate::retry::RetryPolicy;
 use crate::sign::SigningSecret;
+use crate::signing::Signing;
 use crate::statuses::Statuses;
 
 /// A place that deliveries of one tenant go to.
@@ -56,12 +58,14 @@ impl DestinationKind {
 pub struct HttpTarget {
     /// Absolute, `http` or `https`, without credentials.
     pub url: Url,
+    /// What their bodies look like.
+    pub format: BodyFormat,
     /// What requests ask for, unless a plugin says otherwise.
     pub method: Method,
     /// Sent with every request, whatever plugins say.
     pub headers: Vec<OwnHeader>,
-    /// Newest first; all of them sign.
-    pub secrets: Vec<SigningSecret>,
+    /// How they are signed.
+    pub signing: Signing,
     /// Answers by which it accepts a delivery.
     pub success: Statuses,
 }
@@ -69,7 +73,14 @@ pub struct HttpTarget {
 impl HttpTarget {
     /// A receiver at `url` that is reached as most are.
     pub fn plain(url: Url, secrets: Vec<SigningSecret>) -> Self {
-        Self { url, method: Method::Post, headers: Vec::new(), secrets, success: Statuses::successes() }
+        Self {
+            url,
+            format: BodyFormat::Raw,
+            method: Method::Post,
+            headers: Vec::new(),
+            signing: Signing::v1(secrets),
+            success: Statuses::successes(),
+        }
     }
 }
 
@@ -162,6 +173,12 @@ impl fmt::Display for DisabledReason {
 }
 
 impl Destination {
+    /// What surrounds the outputs of `event` in the bodies of its requests.
+    pub fn envelope(&self, event: &Event) -> Option<Envelope> {
+        let DestinationKind::Http(target) = &self.kind;
+        Envelope::of(target.format, event)
+    }
+
     /// Whether deliveries may be made and sent.
     pub fn is_active(&self) -> bool {
         self.status == DestinationStatus::Active

@@ -147,6 +147,7 @@ impl Draft {
             path: overrides.path.map(checked_path).transpose()?,
             query: overrides.query.map(checked_query).transpose()?,
             headers: self.headers.clone(),
+            envelope: None,
         })
     }
 }

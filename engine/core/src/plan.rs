@@ -172,7 +172,7 @@ impl<'a> Planner<'a> {
                 destination: destination.id,
                 output: draft.output,
                 body,
-                request,
+                request: RequestParts { envelope: destination.envelope(self.event), ..request },
                 ordering_key: draft.ordering_key.clone(),
                 delay,
                 lifetime: destination.retry.lifetime,

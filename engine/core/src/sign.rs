@@ -1,4 +1,4 @@
-//! Standard Webhooks signatures, version `v1`: HMAC-SHA256 over `id.timestamp.body`.
+//! Symmetric secrets, and Standard Webhooks signatures of version `v1`: HMAC-SHA256 over `id.timestamp.body`.
 //!
 //! Source: the Standard Webhooks specification 1.0.0, "Signature scheme". The body is the exact bytes that are sent.
 
@@ -10,7 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use crate::time::Timestamp;
+use crate::hex::hex;
 
 /// What a symmetric secret starts with, in text.
 const SECRET_PREFIX: &str = "whsec_";
@@ -19,6 +19,10 @@ const SECRET_PREFIX: &str = "whsec_";
 pub const SECRET_BYTES_MIN: usize = 24;
 /// Most bytes of a secret; the specification's upper bound.
 pub const SECRET_BYTES_MAX: usize = 64;
+/// Fewest bytes of a secret that is text; what others give out is not ours to choose, but shorter ones can be guessed.
+pub const TEXT_BYTES_MIN: usize = 8;
+/// Most bytes of a secret that is text.
+pub const TEXT_BYTES_MAX: usize = 256;
 /// Bytes of a generated secret: divisible by 3, so that its base64 needs no padding, which libraries disagree about.
 pub const SECRET_BYTES_GENERATED: usize = 30;
 
@@ -26,6 +30,8 @@ pub const SECRET_BYTES_GENERATED: usize = 30;
 #[derive(Clone)]
 pub struct SigningSecret {
     bytes: Vec<u8>,
+    // The text of a secret that is no encoding of anything.
+    text: Option<String>,
     // Keyed once: deriving the pads costs as much as hashing a small body.
     keyed: Hmac<Sha256>,
 }
@@ -42,6 +48,11 @@ pub enum InvalidSecret {
     /// It is too short or too long.
     #[error("a signing secret holds {SECRET_BYTES_MIN} to {SECRET_BYTES_MAX} bytes, this one holds {0}")]
     Length(usize),
+    /// It is text, and too short or too long.
+    #[error(
+        "a secret of other signatures than \"v1\" holds {TEXT_BYTES_MIN} to {TEXT_BYTES_MAX} bytes, this one holds {0}"
+    )]
+    TextLength(usize),
 }
 
 impl SigningSecret {
@@ -54,16 +65,38 @@ impl SigningSecret {
             return Err(InvalidSecret::Length(bytes.len()));
         }
         let keyed = Hmac::new_from_slice(&bytes).expect("HMAC takes keys of every length");
-        Ok(Self { bytes, keyed })
+        Ok(Self { bytes, text: None, keyed })
     }
 
-    /// The secret as a receiver is told it: `whsec_…`.
+    /// A secret that somebody else has given out, in whatever form: for other signatures than `v1`.
+    ///
+    /// # Errors
+    /// [`InvalidSecret::TextLength`] outside 8 to 256 bytes.
+    pub fn from_text(text: &str) -> Result<Self, InvalidSecret> {
+        if !(TEXT_BYTES_MIN..=TEXT_BYTES_MAX).contains(&text.len()) {
+            return Err(InvalidSecret::TextLength(text.len()));
+        }
+        let keyed = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes keys of every length");
+        Ok(Self { bytes: text.into(), text: Some(text.to_owned()), keyed })
+    }
+
+    /// The secret as a receiver is told it: `whsec_…`, or the text that it is.
     pub fn reveal(&self) -> String {
+        if let Some(text) = &self.text {
+            return text.clone();
+        }
         format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.bytes))
     }
 
+    /// The HMAC-SHA256 of `bytes` in hexadecimal digits, keyed with the secret's decoded bytes.
+    pub(crate) fn hex_hmac(&self, bytes: &[u8]) -> String {
+        let mut mac = self.keyed.clone();
+        mac.update(bytes);
+        hex(&mac.finalize().into_bytes())
+    }
+
     /// The `v1,…` token for one attempt.
-    fn token(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
+    pub(crate) fn token(&self, id: &str, timestamp: &str, body: &[u8]) -> String {
         let mut mac = self.keyed.clone();
         mac.update(id.as_bytes());
         mac.update(b".");
@@ -92,62 +125,9 @@ impl fmt::Debug for SigningSecret {
     }
 }
 
-/// The three headers of one attempt.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Signature {
-    /// `webhook-timestamp`: this attempt's time in Unix seconds.
-    pub timestamp: String,
-    /// `webhook-signature`: a token for each secret, newest first, one space between.
-    pub tokens: String,
-}
-
-/// Signs the exact `body` of one attempt made at `now`, once with each secret.
-pub fn sign(secrets: &[SigningSecret], id: &str, now: Timestamp, body: &[u8]) -> Signature {
-    let timestamp = now.as_seconds().to_string();
-    let tokens = secrets.iter().map(|secret| secret.token(id, &timestamp, body)).collect::<Vec<_>>().join(" ");
-    Signature { timestamp, tokens }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn signed(secret: &str, id: &str, seconds: i64, body: &str) -> String {
-        let secret = secret.parse::<SigningSecret>().expect("a secret of the vectors");
-        sign(&[secret], id, Timestamp::from_ms(seconds * 1000 + 999), body.as_bytes()).tokens
-    }
-
-    /// The vectors of the Python, JavaScript and Rust libraries of Standard Webhooks.
-    #[test]
-    fn promise_3_signatures_match_the_published_vectors() {
-        assert_eq!(
-            signed(
-                "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
-                "msg_p5jXN8AQM9LWM0D4loKWxJek",
-                1_614_265_330,
-                r#"{"test": 2432232314}"#
-            ),
-            "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
-        );
-        assert_eq!(
-            signed(
-                "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD",
-                "msg_27UH4WbU6Z5A5EzD8u03UvzRbpk",
-                1_649_367_553,
-                r#"{"email":"test@example.com","username":"test_user"}"#
-            ),
-            "v1,tZ1I4/hDygAJgO5TYxiSd6Sd0kDW6hPenDe+bTa3Kkw="
-        );
-    }
-
-    #[test]
-    fn every_secret_adds_a_token_after_one_space() {
-        let secret = || SigningSecret::from_bytes(vec![7; 30]).expect("30 bytes");
-        let both = sign(&[secret(), secret()], "evt_1", Timestamp::from_ms(0), b"x").tokens;
-        let parts: Vec<_> = both.split(' ').collect();
-        assert_eq!(parts.len(), 2);
-        assert_eq!(parts[0], parts[1]);
-    }
 
     #[test]
     fn promise_8_a_secret_is_refused_without_being_quoted() {
@@ -171,5 +151,8 @@ mod tests {
         let again: SigningSecret = secret.reveal().parse().expect("what we reveal");
         assert_eq!(again.reveal(), secret.reveal());
         assert!(!secret.reveal().ends_with('='));
+        let text = SigningSecret::from_text("It's a Secret").expect("13 bytes");
+        assert_eq!((text.reveal().as_str(), format!("{text:?}")), ("It's a Secret", "SigningSecret(…)".to_owned()));
+        assert_eq!(SigningSecret::from_text("hunter2").map(|_| ()), Err(InvalidSecret::TextLength(7)));
     }
 }

@@ -22,7 +22,8 @@ use tokio::time::Instant;
 use weft_core::attempt::AttemptOutcome;
 use weft_core::delivery::RequestParts;
 use weft_core::destination::{HttpTarget, Timeouts};
-use weft_core::sign::{SigningSecret, sign};
+use weft_core::sign::SigningSecret;
+use weft_core::signing::Signing;
 use weft_core::time::Timestamp;
 use weft_outbound::{AddressGuard, OutgoingRequest, PreparedTarget, Sender, SenderConfig};
 
@@ -150,6 +151,7 @@ impl Ours {
                 webhook_id: WEBHOOK_ID,
                 event_type: "order.created",
                 content_type: "application/json",
+                headers: &[],
                 parts: &RequestParts::default(),
                 body: self.body.clone(),
                 now: NOW,
@@ -164,7 +166,7 @@ impl Ours {
 struct Reqwest {
     client: reqwest::Client,
     guard: AddressGuard,
-    secrets: std::sync::Arc<[SigningSecret]>,
+    signing: std::sync::Arc<Signing>,
     url: url::Url,
     body: Bytes,
 }
@@ -188,7 +190,7 @@ impl Reqwest {
         Ok(Self {
             client,
             guard: AddressGuard::new(vec!["127.0.0.1/32".parse()?]),
-            secrets: [secret()?].into(),
+            signing: Signing::v1(vec![secret()?]).into(),
             url: format!("http://{receiver}/hooks").parse()?,
             body: vec![b'x'; BODY_BYTES].into(),
         })
@@ -199,7 +201,7 @@ impl Reqwest {
         if let Some(url::Host::Ipv4(address)) = self.url.host() {
             self.guard.check(address.into())?;
         }
-        let signature = sign(&self.secrets, WEBHOOK_ID, NOW, &self.body);
+        let signature = self.signing.sign(WEBHOOK_ID, NOW, &self.body);
         let mut answer = self
             .client
             .post(self.url)

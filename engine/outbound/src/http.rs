@@ -24,7 +24,7 @@ use weft_core::attempt::{AttemptOutcome, ResponseSample, Waiting};
 use weft_core::delivery::RequestParts;
 use weft_core::destination::Timeouts;
 use weft_core::event::Header;
-use weft_core::sign::sign;
+use weft_core::signing::Signatures;
 use weft_core::time::Timestamp;
 
 use crate::connect::{BoxError, GuardedConnector};
@@ -68,11 +68,13 @@ pub struct OutgoingRequest<'a> {
     pub target: &'a PreparedTarget,
     /// `evt_…`, or `evt_…-N`: the same on every attempt.
     pub webhook_id: &'a str,
-    /// The event's; `parts` may hold another.
+    /// The type to announce.
     pub event_type: &'a str,
-    /// The event's; `parts` may hold another.
+    /// Of the body.
     pub content_type: &'a str,
-    /// What differs from the plain request; checked by `weft_core::draft` when it was made.
+    /// Of the body's format.
+    pub headers: &'a [Header],
+    /// Method, path, query and headers where they differ from the plain request; checked by `weft_core::draft` when it was made.
     pub parts: &'a RequestParts,
     /// The exact bytes that are signed and sent.
     pub body: Bytes,
@@ -143,12 +145,9 @@ impl Sender {
     /// The request as it goes out.
     fn signed(&self, outgoing: &OutgoingRequest<'_>) -> Result<Request<Full<Bytes>>, http::Error> {
         let OutgoingRequest { target, webhook_id, parts, body, now, .. } = outgoing;
-        let signature = sign(&target.secrets, webhook_id, *now, body);
-        let content_type = parts.content_type.as_deref().unwrap_or(outgoing.content_type);
-        let event_type = parts.event_type.as_deref().unwrap_or(outgoing.event_type);
-
+        let Signatures { timestamp, tokens, further } = target.signing.sign(webhook_id, *now, body);
         let mut headers = HeaderMap::with_capacity(8 + parts.headers.len() + target.headers.len());
-        for Header { name, value } in &parts.headers {
+        for Header { name, value } in parts.headers.iter().chain(outgoing.headers) {
             headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
         }
         // Later ones win: a plugin does not change what the destination says, and nobody what the host does.
@@ -157,11 +156,16 @@ impl Sender {
         }
         headers.insert(HOST, target.host.clone());
         headers.insert(USER_AGENT, self.user_agent.clone());
-        headers.insert(CONTENT_TYPE, HeaderValue::try_from(content_type)?);
-        headers.insert(WEFT_EVENT_TYPE, HeaderValue::try_from(event_type)?);
+        headers.insert(CONTENT_TYPE, HeaderValue::try_from(outgoing.content_type)?);
+        headers.insert(WEFT_EVENT_TYPE, HeaderValue::try_from(outgoing.event_type)?);
         headers.insert(WEBHOOK_ID, HeaderValue::try_from(*webhook_id)?);
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::try_from(signature.timestamp)?);
-        headers.insert(WEBHOOK_SIGNATURE, HeaderValue::try_from(signature.tokens)?);
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::try_from(timestamp)?);
+        if !tokens.is_empty() {
+            headers.insert(WEBHOOK_SIGNATURE, HeaderValue::try_from(tokens)?);
+        }
+        for (name, value) in further {
+            headers.insert(HeaderName::try_from(name)?, HeaderValue::try_from(value)?);
+        }
 
         let mut request = Request::new(Full::new(body.clone()));
         *request.method_mut() = match &parts.method {
@@ -324,6 +328,7 @@ mod tests {
                 webhook_id: "evt_1",
                 event_type: "a",
                 content_type: "text/plain",
+                headers: &[],
                 parts: &RequestParts::default(),
                 body: Bytes::from_static(b"x"),
                 now: Timestamp::from_ms(0),

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use weft_core::delivery::RequestParts;
 use weft_core::destination::{self, HttpTarget, Timeouts};
 use weft_core::request_header::OwnHeader;
-use weft_core::sign::SigningSecret;
+use weft_core::signing::Signing;
 use weft_core::statuses::Statuses;
 
 use crate::guard::{AddressGuard, Forbidden};
@@ -73,7 +73,7 @@ pub struct PreparedTarget {
     pub(crate) method: Method,
     // Of the destination itself.
     pub(crate) headers: Vec<(HeaderName, HeaderValue)>,
-    pub(crate) secrets: Vec<SigningSecret>,
+    pub(crate) signing: Signing,
     pub(crate) success: Statuses,
     pub(crate) timeouts: Timeouts,
 }
@@ -96,8 +96,8 @@ impl PreparedTarget {
             destination::Method::Patch => Method::PATCH,
         };
         let headers = target.headers.iter().map(prepared).collect::<Result<_, _>>()?;
-        let HttpTarget { secrets, success, .. } = target.clone();
-        Ok(Self { base, plain, origin, host, method, headers, secrets, success, timeouts })
+        let HttpTarget { signing, success, .. } = target.clone();
+        Ok(Self { base, plain, origin, host, method, headers, signing, success, timeouts })
     }
 
     /// What a request with these parts asks for: below the destination's own path, after its own query.

@@ -6,13 +6,11 @@
 use std::collections::HashMap;
 use std::panic::resume_unwind;
 
-use bytes::Bytes;
 use tokio::task::JoinSet;
 use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget};
 use weft_core::id::DestinationId;
 use weft_core::name::Name;
-use weft_core::request_header::OwnHeader;
-use weft_core::sign::{InvalidSecret, SECRET_BYTES_GENERATED, SigningSecret};
+use weft_core::signing::{Scheme, Signing};
 use weft_outbound::InvalidTarget;
 use weft_store::catalog::{
     Declaration, DeclaredDestination, DeclaredKey, DeclaredTenant, DestinationRecord, TenantRecord,
@@ -22,10 +20,8 @@ use weft_store::{Store, StoreError};
 use crate::catalog::{Caller, Catalog, Tenant};
 use crate::clock::Clock;
 use crate::config::{Config, ConfigSecrets, DestinationConfig, DestinationSecrets, TenantConfig};
-use crate::secrets::{KeyHash, OpenError, SealKey, SealedFor, random_bytes};
-
-/// The name of the secret that Weft makes for a destination that names none.
-const GENERATED: &str = "signing";
+use crate::generated::{Generated, Maker, Wanted};
+use crate::secrets::{KeyHash, OpenError, SealKey};
 
 /// Destinations whose secrets are made or opened beside each other: more would wait for the store's readers all the same.
 const SECRETS_AT_ONCE: usize = 256;
@@ -55,8 +51,7 @@ pub enum DeclareError {
         /// Of which destination.
         destination: Name,
         /// Why.
-        #[source]
-        source: InvalidSecret,
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The system gave no random bytes.
     #[error("could not make a signing secret")]
@@ -136,13 +131,12 @@ impl Declarer<'_> {
         // Each secret that is made or opened is a look into the store; together they share its commits and its readers.
         for part in declared.destinations.chunks(SECRETS_AT_ONCE) {
             let part: Vec<_> = part.iter().filter_map(|it| Some((it, *known.get(&it.name)?))).collect();
-            let without_any = part.iter().filter(|(it, _)| it.secrets.is_empty()).map(|(_, known)| *known);
-            let mut generated = self.all_generated(&declared.name, without_any).await?;
+            let nameless = part.iter().filter_map(|(it, known)| Some((*known, wanted(it)?)));
+            let mut generated = self.all_generated(&declared.name, nameless).await?;
             for (destination, known) in part {
                 let own = own.remove(&(declared.name.clone(), destination.name.clone()));
-                let (mut secrets, headers) = own.map(|own| (own.secrets, own.headers)).unwrap_or_default();
-                secrets.extend(generated.remove(&known.id));
-                destinations.push(ready(destination, known, secrets, headers));
+                let generated = generated.remove(&known.id).unwrap_or_default();
+                destinations.push(ready(destination, known, own, generated));
             }
         }
         let mut headers: Vec<_> = declared.pipeline.steps.iter().flat_map(|step| step.headers.clone()).collect();
@@ -158,57 +152,25 @@ impl Declarer<'_> {
         })
     }
 
-    /// The secrets of all these destinations, each as [`Maker::generated`] has it.
+    /// What is made for all these destinations.
     async fn all_generated(
         &self,
         tenant: &Name,
-        destinations: impl Iterator<Item = &DestinationRecord>,
-    ) -> Result<HashMap<DestinationId, SigningSecret>, DeclareError> {
+        destinations: impl Iterator<Item = (&DestinationRecord, Wanted)>,
+    ) -> Result<HashMap<DestinationId, Generated>, DeclareError> {
         let mut making: JoinSet<Result<_, DeclareError>> = JoinSet::new();
-        for destination in destinations {
+        for (destination, wanted) in destinations {
             let maker = Maker { store: self.store.clone(), clock: self.clock.clone(), seal: self.seal.clone() };
             let (tenant, destination) = (tenant.clone(), destination.clone());
-            making.spawn(async move { Ok((destination.id, maker.generated(&tenant, &destination).await?)) });
+            making.spawn(async move { Ok((destination.id, maker.make(&tenant, &destination, wanted).await?)) });
         }
         let mut generated = HashMap::new();
         while let Some(made) = making.join_next().await {
             // Nobody aborts them, so one that did not end has panicked.
-            let (destination, secret) = made.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
-            generated.insert(destination, secret);
+            let (destination, made) = made.unwrap_or_else(|error| resume_unwind(error.into_panic()))?;
+            generated.insert(destination, made);
         }
         Ok(generated)
-    }
-}
-
-/// What makes secrets and opens them.
-struct Maker {
-    store: Store,
-    clock: Clock,
-    seal: SealKey,
-}
-
-impl Maker {
-    /// The secret that was made for a destination when it was first seen, or one that is made for it here.
-    async fn generated(&self, tenant: &Name, destination: &DestinationRecord) -> Result<SigningSecret, DeclareError> {
-        let owner = destination.id.to_string();
-        let whom = SealedFor { owner: &owner, name: GENERATED };
-        let names = || (tenant.clone(), destination.name.clone());
-        let sealed = self.store.sealed(destination.id).await?;
-        if let Some((_, sealed)) = sealed.iter().find(|(name, _)| name.as_str() == GENERATED) {
-            let plain = self.seal.open(whom, sealed).map_err(|source| {
-                let (tenant, destination) = names();
-                DeclareError::Sealed { tenant, destination, source }
-            })?;
-            return SigningSecret::from_bytes(plain.to_vec()).map_err(|source| {
-                let (tenant, destination) = names();
-                DeclareError::Damaged { tenant, destination, source }
-            });
-        }
-        let plain = random_bytes::<SECRET_BYTES_GENERATED>()?;
-        let sealed = Bytes::from(self.seal.seal(whom, &plain, random_bytes()?));
-        let name: Name = GENERATED.parse().expect("the constant is a name");
-        self.store.put_sealed(destination.id, name, sealed, self.clock.now()).await?;
-        Ok(SigningSecret::from_bytes(plain.to_vec()).expect("as many bytes as a secret has"))
     }
 }
 
@@ -225,12 +187,23 @@ fn own_secrets(secrets: ConfigSecrets) -> OwnSecrets {
         .collect()
 }
 
+/// What must be made for a destination.
+fn wanted(declared: &DestinationConfig) -> Option<Wanted> {
+    let key = declared.signing_keys.is_empty() && declared.signatures.contains(&Scheme::V1a);
+    let wanted = Wanted { secret: declared.secrets.is_empty(), key };
+    (wanted.secret || wanted.key).then_some(wanted)
+}
+
 fn ready(
     declared: &DestinationConfig,
     known: &DestinationRecord,
-    secrets: Vec<SigningSecret>,
-    headers: Vec<OwnHeader>,
+    own: Option<DestinationSecrets>,
+    generated: Generated,
 ) -> Destination {
+    let (mut secrets, mut keys, headers) =
+        own.map(|own| (own.secrets, own.signing_keys, own.headers)).unwrap_or_default();
+    secrets.extend(generated.secret);
+    keys.extend(generated.key);
     // What is in the file is declared, whatever the store remembers of the time without it.
     let status = match known.status {
         DestinationStatus::Disabled(DisabledReason::Undeclared) => DestinationStatus::Active,
@@ -238,9 +211,10 @@ fn ready(
     };
     let target = HttpTarget {
         url: declared.url.clone(),
+        format: declared.request.format,
         method: declared.request.method,
         headers,
-        secrets,
+        signing: Signing { schemes: declared.signatures.clone(), secrets, keys },
         success: declared.success.clone(),
     };
     Destination {

@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod declare;
+mod generated;
 pub mod pipelines;
 pub mod plugins;
 pub mod secrets;

@@ -1,6 +1,7 @@
 //! Destinations as their owner sees them.
 
 use serde::{Deserialize, Serialize};
+use weft_core::envelope::BodyFormat;
 use weft_core::event::Header;
 use weft_core::time::Timestamp;
 
@@ -29,6 +30,12 @@ pub struct Destination {
     /// For routes that choose by label.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<Header>,
+    /// What the bodies of its requests look like.
+    #[serde(default)]
+    pub format: BodyFormat,
+    /// `whpk_…`, newest first: what its receiver verifies `v1a` signatures with.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_keys: Vec<String>,
     /// Whether deliveries are made and sent.
     #[serde(flatten)]
     pub status: DestinationStatus,
@@ -55,6 +62,9 @@ pub enum DestinationStatus {
 pub struct DestinationSecrets {
     /// `whsec_…`, newest first; all of them sign.
     pub secrets: Vec<String>,
+    /// `whpk_…`, newest first, where requests are signed with `v1a`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub public_keys: Vec<String>,
 }
 
 /// Shows how many there are, never what they are.

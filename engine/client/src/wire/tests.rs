@@ -220,11 +220,14 @@ fn results_and_statuses_stand_beside_what_they_belong_to() {
             url: "https://example.com/".to_owned(),
             events: vec!["*".to_owned()],
             labels: Vec::new(),
+            format: weft_core::envelope::BodyFormat::CloudeventsBinary,
+            public_keys: vec!["whpk_abc".to_owned()],
             status: DestinationStatus::Disabled { reason: "gone".to_owned() },
             waiting_since: Some(AT),
         },
         json!({
             "id": "dst_1", "tenant": "shop", "name": "crm", "kind": "http", "url": "https://example.com/", "events": ["*"],
+            "format": "cloudevents-binary", "public_keys": ["whpk_abc"],
             "status": "disabled", "reason": "gone", "waiting_since": SHOWN
         }),
     );
@@ -254,6 +257,6 @@ fn a_problem_reads_as_one_line() {
 
 #[test]
 fn promise_8_secrets_are_not_shown_by_debug() {
-    let secrets = DestinationSecrets { secrets: vec!["whsec_abc".to_owned()] };
+    let secrets = DestinationSecrets { secrets: vec!["whsec_abc".to_owned()], public_keys: Vec::new() };
     assert_eq!(format!("{secrets:?}"), "DestinationSecrets(1 of them)");
 }

@@ -54,8 +54,9 @@ async fn send_parts(sender: &Sender, target: &PreparedTarget, parts: &RequestPar
         .send(OutgoingRequest {
             target,
             webhook_id: "evt_01h2xcejqtf2nbrexx3vqjhp41",
-            event_type: "order.created",
-            content_type: "application/json",
+            event_type: parts.event_type.as_deref().unwrap_or("order.created"),
+            content_type: parts.content_type.as_deref().unwrap_or("application/json"),
+            headers: &[],
             parts,
             body: Bytes::from_static(BODY.as_bytes()),
             now: now(),
@@ -140,6 +141,7 @@ async fn parts_change_method_path_query_types_and_headers() {
         path: Some("orders/7".to_owned()),
         query: Some("b=2".to_owned()),
         headers: vec![Header { name: "x-shop".to_owned(), value: "north".to_owned() }],
+        ..RequestParts::default()
     };
     let target = target(&format!("http://{}/hooks?a=1", receiver.address), &[SECRET], PATIENT);
     let report = send_parts(&sender(&["127.0.0.1/32"]), &target, &parts).await;

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use weft_client::wire::{self, DestinationSecrets, Destinations};
-use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason};
+use weft_core::destination::{Destination, DestinationKind, DestinationStatus, DisabledReason, HttpTarget};
 use weft_core::sign::SigningSecret;
+use weft_core::signing_key::SigningKey;
 use weft_core::time::Timestamp;
 
 use super::SharedState;
@@ -64,7 +65,10 @@ pub(super) async fn secret(
         "the secrets of {}'s destination {} were shown to the {}", tenant.name, destination.name, access.role()
     );
     let DestinationKind::Http(target) = &destination.kind;
-    Ok(Json(DestinationSecrets { secrets: target.secrets.iter().map(SigningSecret::reveal).collect() }))
+    Ok(Json(DestinationSecrets {
+        secrets: target.signing.secrets.iter().map(SigningSecret::reveal).collect(),
+        public_keys: public_keys(target),
+    }))
 }
 
 async fn set(
@@ -133,12 +137,18 @@ fn shown(
         url: url.to_string(),
         events: destination.events.iter().map(ToString::to_string).collect(),
         labels: destination.labels.clone(),
+        format: target.format,
+        public_keys: public_keys(target),
         status: match status {
             DestinationStatus::Active => wire::DestinationStatus::Active,
             DestinationStatus::Disabled(reason) => wire::DestinationStatus::Disabled { reason: reason.to_string() },
         },
         waiting_since,
     }
+}
+
+fn public_keys(target: &HttpTarget) -> Vec<String> {
+    target.signing.keys.iter().map(SigningKey::public).collect()
 }
 
 fn in_words(status: DestinationStatus) -> String {

@@ -8,6 +8,7 @@ use weft_core::event::{EventPattern, Header};
 use weft_core::limits::{self, Bound};
 use weft_core::name::Name;
 use weft_core::retry::RetryPolicy;
+use weft_core::signing::Scheme;
 use weft_core::statuses::Statuses;
 use weft_outbound::{InvalidTarget, check_url};
 
@@ -17,6 +18,7 @@ use super::reader::{Field, Table};
 use super::request::{self, RequestConfig};
 use super::retry;
 use super::secret::{self, Declared};
+use super::signatures;
 use super::tenant::Rules;
 use super::unique::Unique;
 use crate::secrets::SecretRef;
@@ -47,8 +49,12 @@ pub struct DestinationConfig {
     pub labels: Vec<Header>,
     /// What its requests look like.
     pub request: RequestConfig,
+    /// How its requests are signed.
+    pub signatures: Vec<Scheme>,
     /// Newest first; empty: one is made when the destination is first seen, and sealed in the store.
     pub secrets: Vec<Declared<SecretRef>>,
+    /// Newest first; empty: one is made when it is first needed, and sealed in the store.
+    pub signing_keys: Vec<Declared<SecretRef>>,
     /// Answers by which it accepts a delivery.
     pub success: Statuses,
     /// What becomes of deliveries that it does not accept.
@@ -75,11 +81,26 @@ impl DestinationConfig {
         let labels = table.field("labels").map(labels).unwrap_or_default();
         let request = request::read(&table, rules);
         let secrets = table.field("secrets").map(|field| secrets(field, rules)).unwrap_or_default();
+        let keys = table.field("signing_keys");
+        let signatures = table.field("signatures").map_or_else(|| by_default(keys.is_some()), signatures::read);
+        let signing_keys = keys.map(|field| signing_keys(field, &signatures, rules)).unwrap_or_default();
         let success = table.field("success").map_or_else(Statuses::successes, retry::success);
         let retry = retry::read(&table, &success);
         let timeouts = timeouts(&table, rules);
         table.finish();
-        Some(Self { name: name?, url: url?, events, labels, request, secrets, success, retry, timeouts })
+        Some(Self {
+            name: name?,
+            url: url?,
+            events,
+            labels,
+            request,
+            signatures,
+            secrets,
+            signing_keys,
+            success,
+            retry,
+            timeouts,
+        })
     }
 }
 
@@ -169,6 +190,18 @@ fn secrets(field: Field<'_>, rules: &Rules<'_>) -> Vec<Declared<SecretRef>> {
         return field.problem("names no secret; leave the key out to have one made").unwrap_or_default();
     }
     secrets.into_iter().filter_map(read).collect()
+}
+
+/// The signatures of a destination that names none.
+fn by_default(has_keys: bool) -> Vec<Scheme> {
+    if has_keys { vec![Scheme::V1, Scheme::V1a] } else { vec![Scheme::V1] }
+}
+
+fn signing_keys(field: Field<'_>, signatures: &[Scheme], rules: &Rules<'_>) -> Vec<Declared<SecretRef>> {
+    if !signatures.contains(&Scheme::V1a) {
+        field.hiding().problem::<()>("is for the signature \"v1a\", which is not among the signatures");
+    }
+    secrets(field, rules)
 }
 
 fn timeouts(table: &Table<'_>, rules: &Rules<'_>) -> Timeouts {

@@ -16,6 +16,7 @@ mod reader;
 mod request;
 mod retry;
 mod secret;
+mod signatures;
 mod step_config;
 mod store_url;
 mod tenant;

@@ -1,8 +1,9 @@
-//! What a destination's own requests look like: `method`, `headers` and `auth` of `[[tenant.destination]]`.
+//! What a destination's own requests look like: `format`, `method`, `headers` and `auth` of `[[tenant.destination]]`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use weft_core::destination::Method;
+use weft_core::envelope::BodyFormat;
 use weft_core::request_header::{OwnHeader, VALUE_BYTES_MAX, check_value, checked_name};
 
 use super::reader::{Field, Table};
@@ -16,6 +17,8 @@ const HEADERS_MAX: usize = 32;
 /// What a destination's own requests look like, as the file declares it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RequestConfig {
+    /// What their bodies look like.
+    pub format: BodyFormat,
     /// What they ask for.
     pub method: Method,
     /// Sent with every one.
@@ -59,6 +62,7 @@ pub enum AuthConfig {
 /// Reads the keys of a destination that say what its requests look like.
 pub(super) fn read(table: &Table<'_>, rules: &Rules<'_>) -> RequestConfig {
     RequestConfig {
+        format: table.field("format").and_then(Field::parsed).unwrap_or_default(),
         method: table.field("method").and_then(Field::parsed).unwrap_or_default(),
         headers: table.field("headers").map(|field| headers(field, rules)).unwrap_or_default(),
         auth: table.field("auth").and_then(|field| auth(field, rules)),

@@ -8,6 +8,8 @@ use std::path::Path;
 use weft_core::name::Name;
 use weft_core::request_header::{OwnHeader, VALUE_BYTES_MAX, check_value};
 use weft_core::sign::SigningSecret;
+use weft_core::signing::Scheme;
+use weft_core::signing_key::SigningKey;
 use weft_store::StoreAt;
 
 use super::finding::{Finding, Findings, Place, Problems, with_causes};
@@ -71,6 +73,8 @@ pub struct DestinationSecrets {
     pub destination: Name,
     /// Signing secrets, newest first; empty if the configuration names none.
     pub secrets: Vec<SigningSecret>,
+    /// For `v1a`, newest first; empty if the configuration names none.
+    pub signing_keys: Vec<SigningKey>,
     /// Sent with every request.
     pub headers: Vec<OwnHeader>,
 }
@@ -140,7 +144,13 @@ impl Reading<'_> {
     }
 
     fn destination(&self, destination: &DestinationConfig) -> DestinationSecrets {
-        let signing = |secret| self.read(secret, |text| text.as_str().parse());
+        let takes_text = !destination.signatures.contains(&Scheme::V1);
+        let signing = |secret| {
+            self.read(secret, |text| match text.as_str().parse::<SigningSecret>() {
+                Err(_) if takes_text => SigningSecret::from_text(text.as_str()),
+                read => read,
+            })
+        };
         let header = |secret: &_, made_of: &dyn Fn(&SecretText) -> String| {
             self.read(secret, |text| {
                 let value = made_of(text);
@@ -150,6 +160,11 @@ impl Reading<'_> {
         DestinationSecrets {
             destination: destination.name.clone(),
             secrets: destination.secrets.iter().filter_map(signing).collect(),
+            signing_keys: destination
+                .signing_keys
+                .iter()
+                .filter_map(|key| self.read(key, |text| text.as_str().parse()))
+                .collect(),
             headers: destination.request.headers(header),
         }
     }

@@ -183,7 +183,7 @@ impl IntakeParts {
                 destination: destination.id,
                 output: 0,
                 body: BodyRef::Event,
-                request: RequestParts::default(),
+                request: RequestParts { envelope: destination.envelope(event), ..RequestParts::default() },
                 ordering_key: event.ordering_key.clone(),
                 planned_at: now,
                 due_at: now,

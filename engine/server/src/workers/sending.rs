@@ -7,7 +7,8 @@ use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
 use weft_core::attempt::Attempt;
 use weft_core::decide::next_step;
-use weft_core::destination::Destination;
+use weft_core::destination::{Destination, DestinationKind, HttpTarget};
+use weft_core::envelope::{Content, Enveloped};
 use weft_core::id::webhook_id;
 use weft_core::time::Timestamp;
 use weft_outbound::{OutgoingRequest, PreparedTarget, Sender};
@@ -154,15 +155,21 @@ impl Sending {
     ) -> FinishedAttempt {
         let parts = &*self.0;
         let webhook_id = webhook_id(work.event, work.output);
+        let enveloped = enveloped(work, destination);
+        let (content_type, headers, body) = match &enveloped {
+            Some(Enveloped { body, content_type, headers }) => (content_type, &headers[..], body),
+            None => (&work.content_type, &[][..], &work.body),
+        };
         let report = parts
             .sender
             .send(OutgoingRequest {
                 target,
                 webhook_id: &webhook_id,
                 event_type: &work.event_type,
-                content_type: &work.content_type,
+                content_type,
+                headers,
                 parts: &work.request,
-                body: work.body.clone(),
+                body: body.clone(),
                 now: started_at,
             })
             .await;
@@ -220,4 +227,19 @@ impl Sending {
             );
         }
     }
+}
+
+/// The body of a delivery whose format is more than its payload. It is made for each attempt, of what was pinned: it costs less than
+/// to store it, and every attempt makes the same.
+fn enveloped(work: &DeliveryWork, destination: &Destination) -> Option<Enveloped> {
+    let envelope = work.request.envelope.as_ref()?;
+    let DestinationKind::Http(HttpTarget { signing, .. }) = &destination.kind;
+    let content = Content {
+        event: work.event,
+        output: work.output,
+        event_type: &work.event_type,
+        content_type: &work.content_type,
+        payload: &work.body,
+    };
+    Some(envelope.around(&content, signing.secrets.first()))
 }
