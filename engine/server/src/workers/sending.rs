@@ -114,8 +114,7 @@ impl Sending {
             return Made::Nothing;
         }
         let finished = self.send(&work, destination, target, started_at).await;
-        let is_answered = finished.attempt.outcome.status().is_some();
-        let made = if is_answered { Made::Answered } else { Made::Unanswered };
+        let made = Made::of(&finished.attempt.outcome);
         self.hand_on(finished, slot, made).await;
         made
     }

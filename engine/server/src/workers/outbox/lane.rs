@@ -40,6 +40,12 @@ pub(super) struct Lane {
     pub(super) is_behind: bool,
     /// How often that was said of it, so that what is said while a claim is under way is not forgotten by its end.
     pub(super) said_behind: u64,
+    /// Attempts that have failed since the last that did not.
+    pub(super) failures: u32,
+    /// While it fails: how many attempts it has begun since which look.
+    pub(super) begun: (u64, usize),
+    /// Whether it waits for the next look, because it fails and has begun what it may.
+    pub(super) waits_for_look: bool,
     /// The line in which it waits for a claim.
     pub(super) claim_line: Option<ClaimLine>,
 }

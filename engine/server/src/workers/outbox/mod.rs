@@ -15,6 +15,7 @@
 
 mod accounts;
 mod claim_lines;
+mod failing;
 mod lane;
 mod state;
 #[cfg(test)]
@@ -25,6 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 use tokio::sync::futures::OwnedNotified;
+use weft_core::attempt::AttemptOutcome;
 use weft_core::id::{DestinationId, TenantId};
 use weft_store::work::DeliveryWork;
 
@@ -85,12 +87,28 @@ pub struct AttemptSlot {
 /// What came of the right to an attempt, as far as it says something of the destination.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Made {
-    /// An attempt that the receiver answered, whatever it said.
+    /// An attempt that the receiver answered: it took the delivery, or refused it for what it is.
     Answered,
+    /// An attempt that the receiver answered by saying that it cannot take anything at present.
+    Overloaded,
     /// An attempt without an answer: nobody there, or no patience left.
     Unanswered,
     /// No attempt.
     Nothing,
+}
+
+impl Made {
+    /// What an outcome says of the destination.
+    pub fn of(outcome: &AttemptOutcome) -> Self {
+        match outcome {
+            // RFC 9110 and 6585: these are about the receiver, whatever it was sent.
+            AttemptOutcome::Rejected { status: 408 | 429 | 500..=599, .. } => Self::Overloaded,
+            AttemptOutcome::Accepted { .. } | AttemptOutcome::Rejected { .. } => Self::Answered,
+            AttemptOutcome::TimedOut { .. } | AttemptOutcome::Unreachable { .. } | AttemptOutcome::Forbidden { .. } => {
+                Self::Unanswered
+            }
+        }
+    }
 }
 
 impl Outbox {

@@ -6,6 +6,7 @@ use weft_core::id::DestinationId;
 use weft_store::work::DeliveryWork;
 
 use super::accounts::{Accounts, PART_OF_BYTES, Pace, fits};
+use super::failing::Failing;
 use super::lane::{ClaimLine, Lane, Standing};
 use super::under_way::{AttemptsUnderWay, UnderWay};
 use super::{Made, OutboxLimits};
@@ -32,6 +33,7 @@ pub(super) struct State {
     pub(super) accounts: Accounts,
     // How many there have been.
     look: u64,
+    failing: Failing,
     // Destinations with more in memory than they may have by now.
     overfull: HashSet<DestinationId>,
     pub(super) ready: Ready,
@@ -51,6 +53,7 @@ impl State {
             under_way: AttemptsUnderWay::default(),
             accounts: Accounts::new(limits),
             look: 0,
+            failing: Failing::default(),
             overfull: HashSet::new(),
             ready: Ready::default(),
             claim_lines: Default::default(),
@@ -136,10 +139,11 @@ impl State {
         let destination = attempt.destination;
         // One that fails at once holds nothing for long, which is all that matters here.
         let is_heard = match made {
-            Made::Answered => true,
+            Made::Answered | Made::Overloaded => true,
             Made::Unanswered => look - attempt.began < LOOKS_UNTIL_SLOW,
             Made::Nothing => false,
         };
+        self.count_failure(destination, made);
         if is_heard {
             self.change(destination, |lane| {
                 lane.heard = look;
@@ -194,7 +198,36 @@ impl State {
                 self.overfull.insert(destination);
             }
         }
+        let before = self.look - 1;
+        let waiting = self.failing.looked();
+        let (unserved, served): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|destination| self.lane(*destination).begun_at(before) == 0);
+        // Those that had no turn come first.
+        for destination in unserved.into_iter().chain(served) {
+            self.lane(destination).waits_for_look = false;
+            self.line_up(destination);
+        }
         self.surplus()
+    }
+
+    /// Counts attempts that fail one after the other.
+    fn count_failure(&mut self, destination: DestinationId, made: Made) {
+        let lane = self.lane(destination);
+        match made {
+            Made::Answered => lane.failures = 0,
+            Made::Overloaded | Made::Unanswered => {
+                lane.failures = lane.failures.saturating_add(1);
+                if lane.is_failing() {
+                    self.overfull.insert(destination);
+                }
+            }
+            Made::Nothing => {}
+        }
+    }
+
+    /// Whether a destination may begin its first delivery now.
+    fn may_begin(&self, lane: &Lane) -> bool {
+        self.accounts.may_begin(lane) && self.failing.may_begin(lane, self.look)
     }
 
     /// Takes everything out that waits.
@@ -235,7 +268,7 @@ impl State {
             let destination = *self.turns[line as usize].front()?;
             let lane = self.lanes.get(&destination)?;
             // What is known of it, or what it may have, may have changed since it lined up.
-            let is_its_turn = lane.turn == Some(line) && lane.standing == line && self.accounts.may_begin(lane);
+            let is_its_turn = lane.turn == Some(line) && lane.standing == line && self.may_begin(lane);
             let bytes = lane.queue.front().map_or(0, |first| first.body.len());
             if is_its_turn && !self.accounts.has_room(line, bytes) {
                 // It waits for room in its line: others must not go before it for ever because they are smaller.
@@ -265,6 +298,10 @@ impl State {
         let bytes = work.body.len();
         let attempt = UnderWay { destination, bytes, pace, began: self.look, is_over: false };
         let number = self.under_way.add(attempt);
+        let look = self.look;
+        if let Some(lane) = self.lanes.get_mut(&destination) {
+            self.failing.begins(lane, look);
+        }
         self.accounts.add(pace, bytes);
         self.change(destination, |lane| {
             *lane.attempts_at(pace) += 1;
@@ -282,7 +319,13 @@ impl State {
     /// Gives a destination its turn if it can use one.
     fn line_up(&mut self, destination: DestinationId) -> bool {
         let Some(lane) = self.lanes.get(&destination) else { return false };
-        if lane.turn.is_some() || !self.accounts.may_begin(lane) {
+        if lane.turn.is_some() {
+            return false;
+        }
+        if !self.may_begin(lane) {
+            if let Some(lane) = self.lanes.get_mut(&destination) {
+                self.failing.waits(destination, lane);
+            }
             return false;
         }
         let standing = lane.standing;
@@ -322,7 +365,7 @@ impl State {
         let allowed = match lane.standing {
             // Nothing is gained by having more of it at hand than may be under way.
             Standing::Silent => self.accounts.allowed(lane).saturating_sub(lane.attempts()),
-            Standing::Answers if self.accounts.is_slow(lane) => {
+            Standing::Answers if self.accounts.is_slow(lane) || lane.is_failing() => {
                 let free = self.limits.waiting.saturating_sub(self.places);
                 (free / PART_OF_FREE_PLACES).clamp(1, self.limits.attempts_per_destination)
             }

@@ -29,6 +29,16 @@ const MANY: OutboxLimits = OutboxLimits {
     attempts_per_destination: 16,
 };
 
+/// A whole engine's.
+const LARGE: OutboxLimits = OutboxLimits {
+    waiting: 8_192,
+    waiting_per_destination: 2_048,
+    bytes: 10_000_000,
+    attempts: 1_024,
+    attempts_slow: 2_048,
+    attempts_per_destination: 64,
+};
+
 fn destination(number: u128) -> DestinationId {
     DestinationId::from_uuid(Uuid::from_u128(number))
 }
@@ -681,4 +691,103 @@ async fn promise_7_what_is_claimed_for_destinations_that_may_not_answer_leaves_h
     outbox.fell_behind([destination(1)]);
     assert!(is_drained(&outbox).await);
     assert_eq!(claim(&outbox, 1_000, |_| 1_000)[0], (1, 64), "those that answer go first");
+}
+
+/// Lets every attempt that can begin end as `made`, as long as any can; answers how many went to each of `numbers`.
+fn end_all<const COUNT: usize>(outbox: &Outbox, numbers: [u128; COUNT], made: Made) -> [usize; COUNT] {
+    let mut ended = [0; COUNT];
+    loop {
+        let begun = begin_all(outbox);
+        if begun.is_empty() {
+            return ended;
+        }
+        for (place, number) in numbers.into_iter().enumerate() {
+            ended[place] += to(&begun, number);
+        }
+        for (_, slot) in begun {
+            slot.is_over(made);
+        }
+    }
+}
+
+/// Ends attempts at a destination until it counts as failing.
+fn let_fail(outbox: &Outbox, number: u128, made: Made) {
+    for _ in 0..failing::FAILING_AFTER {
+        assert!(put(outbox, number));
+        assert_eq!(end_all(outbox, [number], made), [1]);
+    }
+}
+
+#[test]
+fn promise_7_a_destination_whose_every_attempt_fails_at_once_has_a_pace_until_one_succeeds() {
+    for made in [Made::Unanswered, Made::Overloaded] {
+        let outbox = knowing(LARGE, [1, 2]);
+        let_fail(&outbox, 1, made);
+        let stored = |_| 1_000;
+        outbox.fell_behind([destination(1)]);
+        let mut begun = 0;
+        for _ in 0..100 {
+            claim(&outbox, 1_000, stored);
+            begun += end_all(&outbox, [1], made)[0];
+        }
+        assert_eq!(begun, failing::BEGUN_PER_LOOK, "{made:?}: that is all until the next look");
+        assert!(put(&outbox, 2) && end_all(&outbox, [2], Made::Answered) == [1], "others do not notice");
+        assert!(outbox.look().is_empty());
+        let (to, slot) =
+            outbox.take_of(&mut outbox.lock()).map(|(work, slot)| (work.destination, slot)).expect("a turn");
+        assert_eq!(to, destination(1));
+        slot.is_over(Made::Answered);
+        drop(slot);
+        let mut begun = 0;
+        for _ in 0..10 {
+            claim(&outbox, 1_000, stored);
+            begun += end_all(&outbox, [1], Made::Answered)[0];
+        }
+        assert!(
+            begun > failing::BEGUN_PER_LOOK * 2,
+            "{made:?}: one success, and it goes at full speed again ({begun})"
+        );
+    }
+}
+
+#[test]
+fn promise_7_failing_destinations_share_a_pace_and_each_has_its_turn() {
+    const NUMBERS: [u128; 5] = [1, 2, 3, 4, 5];
+    let outbox = knowing(LARGE, NUMBERS);
+    for number in NUMBERS {
+        let_fail(&outbox, number, Made::Unanswered);
+    }
+    outbox.fell_behind(NUMBERS.map(destination));
+    let mut sums = [0; 5];
+    for _ in 0..10 {
+        let mut begun = [0; 5];
+        for _ in 0..20 {
+            claim(&outbox, 1_000, |_| 1_000);
+            let ended = end_all(&outbox, NUMBERS, Made::Unanswered);
+            (0..5).for_each(|place| begun[place] += ended[place]);
+        }
+        assert!(begun.iter().sum::<usize>() <= failing::BEGUN_PER_LOOK_BY_ALL, "{begun:?}");
+        (0..5).for_each(|place| sums[place] += begun[place]);
+        assert!(outbox.look().is_empty());
+    }
+    assert!(sums.iter().all(|sum| *sum >= 100), "each has its share of a thousand: {sums:?}");
+}
+
+#[test]
+fn promise_7_a_receiver_that_refuses_what_it_is_sent_is_not_failing() {
+    let outcome = |status| AttemptOutcome::Rejected { status, retry_after: None };
+    for (status, made) in
+        [(400, Made::Answered), (404, Made::Answered), (429, Made::Overloaded), (503, Made::Overloaded)]
+    {
+        assert_eq!(Made::of(&outcome(status)), made, "{status}");
+    }
+    let outbox = knowing(LARGE, [1]);
+    let_fail(&outbox, 1, Made::Answered);
+    outbox.fell_behind([destination(1)]);
+    let mut begun = 0;
+    for _ in 0..10 {
+        claim(&outbox, 1_000, |_| 1_000);
+        begun += end_all(&outbox, [1], Made::Answered)[0];
+    }
+    assert!(begun > failing::BEGUN_PER_LOOK * 2, "{begun}");
 }
