@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -238,6 +239,11 @@ impl Destination {
     /// A destination at a receiver, with the receiver's secret.
     pub fn at(name: &str, receiver: &Receiver) -> Self {
         Self { name: name.to_owned(), url: receiver.url(), secret: receiver.secret(), settings: Vec::new() }
+    }
+
+    /// A destination at an address where something else listens, which verifies with this receiver's secret.
+    pub fn elsewhere(name: &str, address: SocketAddr, receiver: &Receiver) -> Self {
+        Self { url: format!("http://{address}/hook"), ..Self::at(name, receiver) }
     }
 
     /// Signs with another receiver's secret.

@@ -3,6 +3,7 @@
 mod attempts;
 mod duplicates;
 mod formats;
+mod listening;
 mod outputs;
 mod replays;
 mod signatures;

@@ -11,6 +11,7 @@ mod dead_letters;
 mod destinations;
 mod engine;
 mod events;
+mod listen;
 mod log;
 mod open_files;
 mod plugin;
@@ -21,6 +22,7 @@ mod serve;
 mod store;
 mod store_move;
 mod timeline;
+mod trigger;
 mod weft;
 
 use std::process::ExitCode;

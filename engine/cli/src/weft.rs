@@ -8,7 +8,9 @@ use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
 use crate::config::ConfigPath;
-use crate::{backup, check, config, dead_letters, destinations, events, plugin, restore, serve, store};
+use crate::{
+    backup, check, config, dead_letters, destinations, events, listen, plugin, restore, serve, store, trigger,
+};
 
 /// A webhook and event router that its users extend with WebAssembly components.
 #[derive(Debug, Parser)]
@@ -38,6 +40,10 @@ enum Noun {
     Config(config::Verb),
     /// Send events, and see what became of them
     Events(events::Events),
+    /// Send a sample event, and show what becomes of it
+    Trigger(trigger::Trigger),
+    /// Receive deliveries on this machine: verify them, show them, and answer as told
+    Listen(listen::Listen),
     /// What Weft has given up on
     DeadLetters(dead_letters::DeadLetters),
     /// Where deliveries go
@@ -62,6 +68,8 @@ impl Weft {
             Noun::Store(store::Verb::Move(to)) => on_this_thread(to.run(config)),
             Noun::Config(config::Verb::Check(check)) => check.run(config),
             Noun::Events(events) => on_this_thread(events.run(config)),
+            Noun::Trigger(trigger) => on_this_thread(trigger.run(config)),
+            Noun::Listen(listen) => on_this_thread(listen.run(config)),
             Noun::DeadLetters(letters) => on_this_thread(letters.run(config)),
             Noun::Destinations(destinations) => on_this_thread(destinations.run(config)),
             Noun::Plugin(plugin) => on_this_thread(plugin.run(config)),
@@ -108,6 +116,9 @@ mod tests {
             "weft events send order.json --type order.created --id o-1 --idempotency-key k --content-type application/json",
             "weft events send -",
             "weft events show evt_01 --json --url http://localhost:1 --tenant shop --key-file key",
+            "weft trigger order.created --tenant shop --no-wait",
+            "weft listen --port 0 --destination crm --answer 500,429,204 --retry-after 3 --delay-ms 50 --count 3 --json",
+            "weft listen --secret-file secrets",
             "weft dead-letters list --destination crm --kind delivery --reason gone --since 2026-01-31T12:00:00Z --json",
             "weft dead-letters replay dlv_01 evt_01",
             "weft dead-letters replay --all --destination crm --dry-run",
@@ -128,9 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_replay_names_what_it_means_and_nothing_else() {
+    fn what_nobody_can_mean_is_refused_before_anything_is_done() {
         for line in [
             "weft dead-letters replay",
+            "weft listen --answer 100",
+            "weft listen --delay-ms 600001",
+            "weft trigger order.created --data {",
             "weft dead-letters replay dlv_01 --all",
             "weft dead-letters replay dlv_01 --destination crm",
             "weft dead-letters list --limit 1001",

@@ -30,3 +30,4 @@ pub mod signing_key;
 pub mod statuses;
 pub mod time;
 pub mod trace;
+pub mod verify;
