@@ -128,6 +128,11 @@ impl Caller {
         within(&format!("the state of {name}"), holds).await;
     }
 
+    /// Lets deliveries wait.
+    pub async fn pause(&self, name: &str) {
+        within("a pause", self.client.pause_destination(name)).await.expect("paused");
+    }
+
     /// The destination of this name, as its owner sees it.
     pub async fn destination(&self, name: &str) -> Destination {
         let found = within("a list", self.client.destinations()).await.expect("a list").destinations;

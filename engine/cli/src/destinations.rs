@@ -26,7 +26,13 @@ enum Verb {
         #[arg(long)]
         json: bool,
     },
-    /// Let deliveries be made and sent; what was held goes on
+    /// Let no deliveries be sent for a while; they are made, and held until it is resumed
+    Pause {
+        /// Which destination
+        name: String,
+    },
+    /// Let deliveries be made and sent, after a pause or after it was disabled; what was held goes on
+    #[command(alias = "resume")]
     Enable {
         /// Which destination
         name: String,
@@ -61,6 +67,7 @@ impl Destinations {
                 }
             }
             Verb::Enable { name } => print::out(&changed(&client.enable_destination(&name).await?))?,
+            Verb::Pause { name } => print::out(&changed(&client.pause_destination(&name).await?))?,
             Verb::Disable { name } => print::out(&changed(&client.disable_destination(&name).await?))?,
             Verb::Secret { name } => {
                 let known = client.destination_secrets(&name).await?;
@@ -91,6 +98,7 @@ fn changed(destination: &Destination) -> String {
 fn status(status: &DestinationStatus) -> String {
     match status {
         DestinationStatus::Active => "active".to_owned(),
+        DestinationStatus::Paused => "paused".to_owned(),
         DestinationStatus::Disabled { reason } => format!("disabled ({reason})"),
     }
 }

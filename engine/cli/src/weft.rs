@@ -124,6 +124,8 @@ mod tests {
             "weft dead-letters replay --all --destination crm --dry-run",
             "weft dead-letters list --limit 1000 --cursor 5_00 --include-replayed",
             "weft destinations list --json",
+            "weft destinations pause crm",
+            "weft destinations resume crm",
             "weft destinations enable crm",
             "weft destinations disable crm",
             "weft destinations secret crm",

@@ -184,6 +184,14 @@ impl Client {
         self.json(self.request(Method::POST, &["v1", "destinations", name, "enable"])).await
     }
 
+    /// Lets no deliveries to a destination be sent until it is enabled again; they are made, and held.
+    ///
+    /// # Errors
+    /// [`ClientError`].
+    pub async fn pause_destination(&self, name: &str) -> Result<Destination, ClientError> {
+        self.json(self.request(Method::POST, &["v1", "destinations", name, "pause"])).await
+    }
+
     /// Lets no deliveries to a destination be made, and holds those that wait.
     ///
     /// # Errors

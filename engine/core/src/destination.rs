@@ -135,6 +135,8 @@ pub struct Timeouts {
 pub enum DestinationStatus {
     /// Deliveries are made and sent.
     Active,
+    /// Deliveries are made, and held until it is resumed.
+    Paused,
     /// None are made; those that wait are held. Ended by `enable`, or by the file declaring it again.
     Disabled(DisabledReason),
 }
@@ -179,9 +181,14 @@ impl Destination {
         Envelope::of(target.format, event)
     }
 
-    /// Whether deliveries may be made and sent.
-    pub fn is_active(&self) -> bool {
-        self.status == DestinationStatus::Active
+    /// Whether deliveries are made.
+    pub const fn takes_deliveries(&self) -> bool {
+        matches!(self.status, DestinationStatus::Active | DestinationStatus::Paused)
+    }
+
+    /// Whether deliveries are sent.
+    pub const fn is_active(&self) -> bool {
+        matches!(self.status, DestinationStatus::Active)
     }
 
     /// Whether it wants events of this type.

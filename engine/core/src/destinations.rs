@@ -52,7 +52,7 @@ impl Deref for Destinations {
 }
 
 impl Destinations {
-    /// Where an event of this type goes where no step routes: who is active and subscribed, in the order of declaration.
+    /// Where an event of this type goes where no step routes: who takes deliveries and is subscribed, in the order of declaration.
     ///
     /// Costs as much as there are subscribers, however many destinations there are.
     pub fn subscribers(&self, event_type: &EventType) -> Vec<&Destination> {
@@ -62,7 +62,7 @@ impl Destinations {
         places.sort_unstable();
         places.dedup();
         let found = places.into_iter().map(|place| &self.all[place]);
-        found.filter(|destination| destination.is_active() && destination.subscribes_to(event_type)).collect()
+        found.filter(|destination| destination.takes_deliveries() && destination.subscribes_to(event_type)).collect()
     }
 
     /// Gives the destination at `place` another status.
@@ -131,7 +131,9 @@ mod tests {
         let mut destinations = Destinations::from(vec![destination(1, &["*"])]);
         destinations.set_status(0, DestinationStatus::Disabled(DisabledReason::Operator));
         assert!(destinations.subscribers(&event_type("a")).is_empty());
-        destinations.set_status(0, DestinationStatus::Active);
-        assert_eq!(destinations.subscribers(&event_type("a")).len(), 1);
+        for status in [DestinationStatus::Paused, DestinationStatus::Active] {
+            destinations.set_status(0, status);
+            assert_eq!(destinations.subscribers(&event_type("a")).len(), 1, "{status:?}");
+        }
     }
 }

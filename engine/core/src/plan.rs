@@ -149,7 +149,7 @@ impl<'a> Planner<'a> {
                         format!("a target names {name:?}: no such destination (known: {})", known.join(", ")),
                     ));
                 };
-                if destination.is_active() {
+                if destination.takes_deliveries() {
                     return Ok(vec![destination]);
                 }
                 self.plan.notes.push(format!("output {}: destination {name} is disabled", draft.output));

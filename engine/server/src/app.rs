@@ -252,6 +252,7 @@ impl Shared {
         FanOut {
             passes: Arc::new(Mutex::new(passes)),
             store: self.store.clone(),
+            catalog: self.catalog.clone(),
             hand_over: self.hand_over.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

@@ -207,7 +207,7 @@ fn ready(
     // What is in the file is declared, whatever the store remembers of the time without it.
     let status = match known.status {
         DestinationStatus::Disabled(DisabledReason::Undeclared) => DestinationStatus::Active,
-        other @ (DestinationStatus::Active | DestinationStatus::Disabled(_)) => other,
+        other @ (DestinationStatus::Active | DestinationStatus::Paused | DestinationStatus::Disabled(_)) => other,
     };
     let target = HttpTarget {
         url: declared.url.clone(),

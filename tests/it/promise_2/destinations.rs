@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use weft_client::wire::{DestinationStatus, Event};
-use weft_tests::{Answer, Destination, Receiver, Site, Tenant, Weft, audit, order};
+use weft_tests::{Answer, Destination, Receiver, Site, Step, Tenant, Weft, audit, order};
 
 fn word(event: &Event) -> &str {
     event.deliveries[0].state.word()
@@ -44,6 +44,42 @@ async fn promise_2_a_destination_that_answers_410_is_disabled_and_what_waits_is_
     weft.stop().await;
     let counted = audit(&site).await;
     assert_eq!((counted.deliveries.delivered, counted.deliveries.dead, counted.events.dropped), (2, 1, 1));
+}
+
+#[tokio::test]
+async fn promise_2_what_is_made_for_a_paused_destination_is_held_and_sent_when_it_is_resumed() {
+    let (crm, items) = (Receiver::start().await, Receiver::start().await);
+    let plain = Tenant::named("plain").sends_to(Destination::at("crm", &crm));
+    let split = Step::of("split-array").with(r#"config = { pointer = "/data/lines" }"#);
+    let piped = Tenant::named("piped").sends_to(Destination::at("items", &items)).runs(split);
+    let site = Site::of([plain, piped]);
+    let weft = Weft::start(&site).await;
+    let pairs = [("plain", "crm", 1), ("piped", "items", 3)];
+    let mut ids = Vec::new();
+    for (tenant, destination, _) in pairs {
+        let caller = weft.tenant(tenant);
+        caller.pause(destination).await;
+        let id = caller.send(order(1)).await;
+        caller.until(&id, "its deliveries", |event| event.state.word() == "routed").await;
+        ids.push(id);
+    }
+    // A pause holds over a restart, and nothing is sent, whenever it is due.
+    let weft = weft.restart().await;
+    weft.advance(Duration::from_secs(60));
+    for (tenant, destination, count) in pairs {
+        weft.tenant(tenant).until_destination(destination, |it| it.status == DestinationStatus::Paused).await;
+        let event = weft.tenant(tenant).trace(&ids[usize::from(tenant == "piped")]).await;
+        assert_eq!(event.deliveries.len(), count);
+        assert!(event.deliveries.iter().all(|it| it.state.word() == "pending" && it.attempts.is_empty()));
+    }
+    assert_eq!((crm.so_far().len(), items.so_far().len()), (0, 0));
+    for (place, (tenant, destination, _)) in pairs.into_iter().enumerate() {
+        weft.tenant(tenant).enable(destination).await;
+        weft.tenant(tenant).delivered(&ids[place]).await;
+    }
+    weft.stop().await;
+    let counted = audit(&site).await;
+    assert_eq!((counted.deliveries.delivered, counted.events.routed), (4, 2));
 }
 
 #[tokio::test]

@@ -50,6 +50,8 @@ pub struct Destination {
 pub enum DestinationStatus {
     /// Deliveries are made and sent.
     Active,
+    /// Deliveries are made, and held until it is resumed.
+    Paused,
     /// None are made; those that wait are held.
     Disabled {
         /// `gone`, `operator` or `undeclared`.

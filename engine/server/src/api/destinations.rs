@@ -32,13 +32,22 @@ pub(super) async fn list(State(state): State<SharedState>, access: Access) -> Re
     Ok(Json(Destinations { destinations }))
 }
 
-/// Lets deliveries be made and sent; what was held goes on.
+/// Lets deliveries be made and sent, after a pause or after it was disabled; what was held goes on.
 pub(super) async fn enable(
     state: State<SharedState>,
     access: Access,
     Segment(name): Segment,
 ) -> Result<Json<wire::Destination>, Refusal> {
     set(&state, &access, &name, DestinationStatus::Active).await
+}
+
+/// Lets no deliveries be sent; they are made, and held.
+pub(super) async fn pause(
+    state: State<SharedState>,
+    access: Access,
+    Segment(name): Segment,
+) -> Result<Json<wire::Destination>, Refusal> {
+    set(&state, &access, &name, DestinationStatus::Paused).await
 }
 
 /// Lets no deliveries be made; what waits is held.
@@ -141,6 +150,7 @@ fn shown(
         public_keys: public_keys(target),
         status: match status {
             DestinationStatus::Active => wire::DestinationStatus::Active,
+            DestinationStatus::Paused => wire::DestinationStatus::Paused,
             DestinationStatus::Disabled(reason) => wire::DestinationStatus::Disabled { reason: reason.to_string() },
         },
         waiting_since,
@@ -154,6 +164,7 @@ fn public_keys(target: &HttpTarget) -> Vec<String> {
 fn in_words(status: DestinationStatus) -> String {
     match status {
         DestinationStatus::Active => "enabled".to_owned(),
+        DestinationStatus::Paused => "paused".to_owned(),
         DestinationStatus::Disabled(reason) => format!("disabled ({reason})"),
     }
 }

@@ -113,6 +113,7 @@ pub fn router(parts: ApiParts) -> Router {
         .route("/v1/dead-letters/replay", post(replays::start))
         .route("/v1/destinations", get(destinations::list))
         .route("/v1/destinations/{name}/enable", post(destinations::enable))
+        .route("/v1/destinations/{name}/pause", post(destinations::pause))
         .route("/v1/destinations/{name}/disable", post(destinations::disable))
         .route("/v1/destinations/{name}/secret", get(destinations::secret))
         .route("/v1/plugins", get(plugins::list))

@@ -11,6 +11,7 @@ use weft_core::time::Timestamp;
 use weft_store::Store;
 use weft_store::work::{DeliveryWork, Finished, FinishedPass, LaneNews, NewDelivery, PassEnd, Waiting};
 
+use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::telemetry::Metrics;
 use crate::workers::intake::{HandOver, first_work};
@@ -29,6 +30,8 @@ pub struct FanOut {
     pub passes: Arc<Mutex<mpsc::Receiver<RunPass>>>,
     /// Where it is stored.
     pub store: Store,
+    /// Which destinations are sent to.
+    pub catalog: CurrentCatalog,
     /// Where deliveries go on.
     pub hand_over: HandOver,
     /// For leases and the wait after a failed commit.
@@ -90,14 +93,16 @@ impl FanOut {
     /// Reserves places for the deliveries of a pass and leases those that find one.
     fn reserve(&self, event: &Event, pass: &mut FinishedPass, now: Timestamp) -> Places {
         let lease = self.hand_over.term.from(now);
+        let catalog = self.catalog.snapshot();
         let mut places = Places { filled: Vec::new(), left_behind: Vec::new(), retry_at: None, end: "retry" };
         match &mut pass.end {
             PassEnd::Routed { bodies, deliveries } => {
                 places.end = "routed";
                 for delivery in deliveries {
                     let body = body_of(event, bodies, delivery);
-                    // A delayed delivery waits in the store for its time.
-                    let place = if delivery.due_at <= now {
+                    // A delayed delivery waits in the store for its time, and what is held until it no longer is.
+                    let is_sent = catalog.is_active(delivery.destination);
+                    let place = if is_sent && delivery.due_at <= now {
                         self.hand_over.outbox.reserve(delivery.destination, body.len())
                     } else {
                         None
@@ -105,6 +110,7 @@ impl FanOut {
                     delivery.lease = place.is_some().then_some(lease);
                     match place {
                         Some(place) => places.filled.push((place, first_work(event, delivery, body, lease))),
+                        None if !is_sent => {}
                         None => {
                             let NewDelivery { destination, due_at, .. } = *delivery;
                             places.left_behind.push(Waiting { destination, due_at });

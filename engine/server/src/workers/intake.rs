@@ -177,7 +177,9 @@ impl IntakeParts {
         let mut filled = Vec::new();
         let mut left_behind = Vec::new();
         for destination in subscribers {
-            let place = self.hand_over.outbox.reserve(destination.id, event.body.len());
+            // What is held waits in the store.
+            let is_sent = destination.is_active();
+            let place = if is_sent { self.hand_over.outbox.reserve(destination.id, event.body.len()) } else { None };
             let delivery = NewDelivery {
                 id: self.clock.fresh(),
                 destination: destination.id,
@@ -192,7 +194,8 @@ impl IntakeParts {
             };
             match place {
                 Some(place) => filled.push((place, first_work(event, &delivery, event.body.clone(), lease))),
-                None => left_behind.push(destination.id),
+                None if is_sent => left_behind.push(destination.id),
+                None => {}
             }
             deliveries.push(delivery);
         }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use sqlx::PgConnection;
 use sqlx::postgres::{PgPool, PgRow};
 use uuid::Uuid;
-use weft_core::destination::DestinationStatus;
+use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::id::DestinationId;
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
@@ -14,7 +14,7 @@ use super::statements::statements;
 use crate::catalog::{Catalog, Declaration, DeclaredDestination, DeclaredKey};
 use crate::error::{StoreError, unavailable};
 use crate::rows::Cells;
-use crate::rows::catalog::{CatalogRows, columns_of, status};
+use crate::rows::catalog::{CatalogRows, StatusColumns};
 
 statements! {
     /// Held until the commit: two engines that declare at once would wait for each other's rows in a circle.
@@ -81,14 +81,14 @@ WHERE declared
     KEYS = "SELECT id, tenant, name, hash, declared FROM api_keys ORDER BY name COLLATE \"C\", seq";
 
     DESTINATIONS = "\
-SELECT id, tenant, name, declared, disabled, status_since FROM destinations ORDER BY name COLLATE \"C\", seq";
+SELECT id, tenant, name, declared, disabled, paused, status_since FROM destinations ORDER BY name COLLATE \"C\", seq";
 
-    DESTINATION = "SELECT seq, id, declared, disabled FROM destinations WHERE id = $1 FOR UPDATE";
+    DESTINATION = "SELECT seq, id, declared, disabled, paused FROM destinations WHERE id = $1 FOR UPDATE";
 
-    /// $1: row, $2: declared, $3: disabled, $4: now.
+    /// $1: row, $2: declared, $3: disabled, $4: paused, $5: now.
     SET_STATUS = "\
-UPDATE destinations SET declared = $2, disabled = $3, status_since = $4
-WHERE seq = $1 AND (declared <> $2 OR disabled IS DISTINCT FROM $3)";
+UPDATE destinations SET declared = $2, disabled = $3, paused = $4, status_since = $5
+WHERE seq = $1 AND (declared <> $2 OR disabled IS DISTINCT FROM $3 OR paused <> $4)";
 
     /// $1: destination, $2: name, $3: what is sealed, $4: now.
     PUT_SEALED = "\
@@ -187,7 +187,7 @@ async fn rows(conn: &mut PgConnection, statement: &'static str) -> Result<Vec<Pg
     sqlx::query(statement).fetch_all(conn).await.map_err(unavailable("read the catalog"))
 }
 
-/// Enables or disables a destination; answers the status that it has then.
+/// Enables, pauses or disables a destination; answers the status that it has then.
 pub(super) async fn set_destination_status(
     session: &mut Session,
     id: DestinationId,
@@ -198,11 +198,12 @@ pub(super) async fn set_destination_status(
     let find = || sqlx::query(DESTINATION).bind(id.uuid());
     let Some(row) = find().fetch_optional(&mut session.conn).await.map_err(failed)? else { return Ok(None) };
     let cells = Cells::new(&row, "destinations", "id");
-    let (declared, disabled) = columns_of(wanted, cells.flag("declared")?, cells.maybe_text("disabled")?);
-    let set = sqlx::query(SET_STATUS).bind(cells.int("seq")?).bind(declared).bind(disabled).bind(now.as_ms());
-    set.execute(&mut session.conn).await.map_err(failed)?;
+    let StatusColumns { declared, disabled, paused } = StatusColumns::read(&cells)?.with(wanted);
+    let disabled = disabled.map(DisabledReason::as_str);
+    let set = sqlx::query(SET_STATUS).bind(cells.int("seq")?).bind(declared).bind(disabled).bind(paused);
+    set.bind(now.as_ms()).execute(&mut session.conn).await.map_err(failed)?;
     let row = find().fetch_one(&mut session.conn).await.map_err(failed)?;
-    status(&Cells::new(&row, "destinations", "id")).map(Some)
+    Ok(Some(StatusColumns::read(&Cells::new(&row, "destinations", "id"))?.status()))
 }
 
 /// Keeps a sealed secret of a destination.

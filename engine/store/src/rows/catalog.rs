@@ -47,7 +47,7 @@ impl CatalogRows {
         let destination = DestinationRecord {
             id: cells.id("id")?,
             name: cells.parsed("name")?,
-            status: status(cells)?,
+            status: StatusColumns::read(cells)?.status(),
             status_since: cells.time("status_since")?,
         };
         self.of_tenant(cells, cells.int("tenant")?)?.destinations.push(destination);
@@ -66,26 +66,43 @@ impl CatalogRows {
     }
 }
 
-/// The status of a destination: not being declared outweighs what else disables it.
-pub(crate) fn status(cells: &Cells<'_>) -> Result<DestinationStatus, StoreError> {
-    if !cells.flag("declared")? {
-        return Ok(DestinationStatus::Disabled(DisabledReason::Undeclared));
-    }
-    match cells.maybe_text("disabled")? {
-        None => Ok(DestinationStatus::Active),
-        Some(_) => cells.word("disabled", DisabledReason::parse).map(DestinationStatus::Disabled),
-    }
+/// What a row says of a destination's status.
+#[derive(Clone, Debug)]
+pub(crate) struct StatusColumns {
+    pub(crate) declared: bool,
+    /// By whom: not by the file.
+    pub(crate) disabled: Option<DisabledReason>,
+    pub(crate) paused: bool,
 }
 
-/// The columns `declared` and `disabled` of a destination that is to have the status `wanted`, from what they are.
-pub(crate) fn columns_of(
-    wanted: DestinationStatus,
-    declared: bool,
-    disabled: Option<String>,
-) -> (bool, Option<String>) {
-    match wanted {
-        DestinationStatus::Active => (declared, None),
-        DestinationStatus::Disabled(DisabledReason::Undeclared) => (false, disabled),
-        DestinationStatus::Disabled(reason) => (declared, Some(reason.as_str().to_owned())),
+impl StatusColumns {
+    pub(crate) fn read(cells: &Cells<'_>) -> Result<Self, StoreError> {
+        let disabled = match cells.maybe_text("disabled")? {
+            None => None,
+            Some(_) => Some(cells.word("disabled", DisabledReason::parse)?),
+        };
+        Ok(Self { declared: cells.flag("declared")?, disabled, paused: cells.flag("paused")? })
+    }
+
+    /// The status that they come to: not being declared outweighs what else disables it, and that a pause.
+    pub(crate) fn status(&self) -> DestinationStatus {
+        match (self.declared, self.disabled, self.paused) {
+            (false, ..) => DestinationStatus::Disabled(DisabledReason::Undeclared),
+            (true, Some(reason), _) => DestinationStatus::Disabled(reason),
+            (true, None, true) => DestinationStatus::Paused,
+            (true, None, false) => DestinationStatus::Active,
+        }
+    }
+
+    /// What they become where `wanted` is to hold, as far as the file lets it.
+    pub(crate) fn with(self, wanted: DestinationStatus) -> Self {
+        match wanted {
+            DestinationStatus::Active => Self { disabled: None, paused: false, ..self },
+            DestinationStatus::Paused => Self { disabled: None, paused: true, ..self },
+            DestinationStatus::Disabled(DisabledReason::Undeclared) => Self { declared: false, ..self },
+            DestinationStatus::Disabled(reason @ (DisabledReason::Gone | DisabledReason::Operator)) => {
+                Self { disabled: Some(reason), ..self }
+            }
+        }
     }
 }

@@ -157,6 +157,7 @@ pub(super) async fn refuse_half_moved(conn: &mut SqliteConnection, path: &Path) 
 pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/sqlite/0001_first.sql")),
     (2, "order", include_str!("../../migrations/sqlite/0002_order.sql")),
+    (3, "pause", include_str!("../../migrations/sqlite/0003_pause.sql")),
 ];
 
 fn migrator() -> Migrator {

@@ -82,7 +82,7 @@ FROM api_keys WHERE seq > $1 ORDER BY seq LIMIT $2";
 const DESTINATIONS: &str = "\
 SELECT
     seq, id, (SELECT id FROM tenants WHERE seq = destinations.tenant), name, declared::integer, disabled, status_since,
-    created_at
+    created_at, paused::integer
 FROM destinations WHERE seq > $1 ORDER BY seq LIMIT $2";
 
 const SEALED_SECRETS: &str = "\

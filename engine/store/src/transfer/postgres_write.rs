@@ -58,10 +58,10 @@ FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bytea[], $5::bigint[], $6::b
 ORDER BY place";
 
 const DESTINATIONS: &str = "\
-INSERT INTO destinations (id, tenant, name, declared, disabled, status_since, created_at)
-SELECT c0, (SELECT seq FROM tenants WHERE id = c1), c2, c3 <> 0, c4, c5, c6
-FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[]) WITH
-    ORDINALITY AS u (c0, c1, c2, c3, c4, c5, c6, place)
+INSERT INTO destinations (id, tenant, name, declared, disabled, status_since, created_at, paused)
+SELECT c0, (SELECT seq FROM tenants WHERE id = c1), c2, c3 <> 0, c4, c5, c6, c7 <> 0
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[]) WITH
+    ORDINALITY AS u (c0, c1, c2, c3, c4, c5, c6, c7, place)
 ORDER BY place";
 
 const SEALED_SECRETS: &str = "\

@@ -73,7 +73,8 @@ FROM api_keys WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 const DESTINATIONS: &str = "\
 SELECT
-    seq, id, (SELECT id FROM tenants WHERE seq = destinations.tenant), name, declared, disabled, status_since, created_at
+    seq, id, (SELECT id FROM tenants WHERE seq = destinations.tenant), name, declared, disabled, status_since, created_at,
+    paused
 FROM destinations WHERE seq > ?1 ORDER BY seq LIMIT ?2";
 
 const SEALED_SECRETS: &str = "\

@@ -46,8 +46,8 @@ const WRITING: [Writing; NAMES.len()] = [
         "(?, (SELECT seq FROM tenants WHERE id = ?), ?, ?, ?, ?)",
     ),
     Plain(
-        "INSERT INTO destinations (id, tenant, name, declared, disabled, status_since, created_at)",
-        "(?, (SELECT seq FROM tenants WHERE id = ?), ?, ?, ?, ?, ?)",
+        "INSERT INTO destinations (id, tenant, name, declared, disabled, status_since, created_at, paused)",
+        "(?, (SELECT seq FROM tenants WHERE id = ?), ?, ?, ?, ?, ?, ?)",
     ),
     Plain(
         "INSERT INTO sealed_secrets (destination, name, sealed, created_at)",

@@ -109,8 +109,8 @@ impl Name {
             Tenants => table("tenants", &[Id, Text, Int, Int]),
             // Id, tenant, name, hash, declared, created.
             ApiKeys => table("api_keys", &[Id, Id, Text, Bytes, Int, Int]),
-            // Id, tenant, name, declared, disabled, status since, created.
-            Destinations => table("destinations", &[Id, Id, Text, Int, Text, Int, Int]),
+            // Id, tenant, name, declared, disabled, status since, created, paused.
+            Destinations => table("destinations", &[Id, Id, Text, Int, Text, Int, Int, Int]),
             // Destination, name, sealed, created.
             SealedSecrets => table("sealed_secrets", &[Id, Text, Bytes, Int]),
             // Digest, bytes.

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use weft_core::attempt::ResponseSample;
 use weft_core::contract::Role;
 use weft_core::decide::NextStep;
+use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::digest::Digest;
 use weft_core::event::Header;
 use weft_core::id::{DeliveryId, EventId, PluginId};
@@ -54,6 +55,10 @@ async fn rich() -> Scene {
     scene.dead_event(14, at(20)).await;
     scene.keep(vec![waiting(15), waiting(16), kept(event(17), FirstWay::NoDestination)]).await;
     assert_eq!(scene.claim_passes(1, at(50)).await.len(), 1, "one of them is leased");
+    let [gone, paused] = [DestinationStatus::Disabled(DisabledReason::Gone), DestinationStatus::Paused];
+    for (number, status) in [(2, gone), (3, paused)] {
+        scene.store.set_destination_status(destination(number), status, at(60)).await.expect("set");
+    }
     scene.is_sound().await;
     scene
 }

@@ -108,14 +108,16 @@ pub(crate) struct Remembered {
 pub(crate) struct ModelStatus {
     pub(crate) declared: bool,
     pub(crate) disabled: Option<DisabledReason>,
+    pub(crate) paused: bool,
 }
 
 impl ModelStatus {
     pub(crate) const fn shown(self) -> DestinationStatus {
-        match (self.declared, self.disabled) {
-            (false, _) => DestinationStatus::Disabled(DisabledReason::Undeclared),
-            (true, Some(reason)) => DestinationStatus::Disabled(reason),
-            (true, None) => DestinationStatus::Active,
+        match (self.declared, self.disabled, self.paused) {
+            (false, ..) => DestinationStatus::Disabled(DisabledReason::Undeclared),
+            (true, Some(reason), _) => DestinationStatus::Disabled(reason),
+            (true, None, true) => DestinationStatus::Paused,
+            (true, None, false) => DestinationStatus::Active,
         }
     }
 }

@@ -88,8 +88,9 @@ impl<G: Ground> Walk<G> {
         let now = Timestamp::from_ms(BEGINNING);
         let store = ground.open(0, now).await;
         store.declare(declaration(|_| true), now).await.expect("the catalog");
-        let statuses =
-            DESTINATIONS.map(|(n, ..)| (destination(n), ModelStatus { declared: true, disabled: None })).into();
+        let statuses = DESTINATIONS
+            .map(|(n, ..)| (destination(n), ModelStatus { declared: true, disabled: None, paused: false }))
+            .into();
         let mut others = Vec::new();
         for node in 1..ground.nodes() {
             others.push((node, ground.open(node, now).await));
@@ -264,12 +265,21 @@ impl<G: Ground> Walk<G> {
 
     async fn change_status(&mut self) {
         let (n, ..) = DESTINATIONS[self.dice.place(DESTINATIONS.len())];
-        let disabled = [None, Some(DisabledReason::Gone), Some(DisabledReason::Operator)][self.dice.place(3)];
-        let wanted = disabled.map_or(DestinationStatus::Active, DestinationStatus::Disabled);
+        let wanted = match self.dice.place(4) {
+            0 => DestinationStatus::Active,
+            1 => DestinationStatus::Paused,
+            2 => DestinationStatus::Disabled(DisabledReason::Gone),
+            _ => DestinationStatus::Disabled(DisabledReason::Operator),
+        };
         self.note(&format!("set destination {n} to {wanted:?}"));
         let answer = self.store.set_destination_status(destination(n), wanted, self.now).await.expect("set");
         let status = self.model.statuses.get_mut(&destination(n)).expect("a destination of the scenery");
-        status.disabled = disabled;
+        match wanted {
+            DestinationStatus::Disabled(reason) => status.disabled = Some(reason),
+            DestinationStatus::Active | DestinationStatus::Paused => {
+                (status.disabled, status.paused) = (None, wanted == DestinationStatus::Paused);
+            }
+        }
         assert_eq!(answer, Some(status.shown()), "the status of destination {n}");
     }
 

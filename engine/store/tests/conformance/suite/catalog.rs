@@ -85,6 +85,20 @@ async fn what_a_receiver_or_a_person_disabled_stays_disabled_when_it_is_declared
 }
 
 #[tokio::test]
+async fn a_pause_outlasts_the_file_and_is_outweighed_by_what_disables() {
+    let scene = Scene::new().await;
+    let paused = DestinationStatus::Paused;
+    let set = async |status| scene.store.set_destination_status(destination(2), status, at(5)).await.expect("set");
+    assert_eq!(set(paused).await, Some(paused));
+    declared(&scene, without_b(), 6).await;
+    assert_eq!(status_of(&declared(&scene, declaration(), 7).await, "b"), paused);
+    assert_eq!(set(GONE).await, Some(GONE));
+    assert_eq!(set(paused).await, Some(paused), "what a person says last holds");
+    assert_eq!(set(ACTIVE).await, Some(ACTIVE));
+    assert_eq!(status_of(&scene.store.catalog().await.expect("catalog"), "b"), ACTIVE);
+}
+
+#[tokio::test]
 async fn a_tenant_that_leaves_the_file_takes_its_keys_and_destinations_with_it() {
     let scene = Scene::new().await;
     let mut smaller = declaration();
