@@ -12,3 +12,4 @@ mod promise_6;
 mod promise_7;
 mod promise_8;
 mod promise_9;
+mod receivers;

@@ -7,6 +7,7 @@ mod dependencies;
 mod lints;
 mod postgres;
 mod promises;
+mod receivers;
 mod suites;
 mod tally;
 mod tool;
@@ -57,7 +58,7 @@ struct Stage {
 }
 
 /// All stages, cheap ones first; components come before the tests that load them, and bring the target that lints need.
-const STAGES: [Stage; 15] = [
+const STAGES: [Stage; 16] = [
     Stage { name: "format", run: lints::format },
     Stage { name: "tidy", run: |run| passed(tidy::run(run.project)) },
     Stage { name: "unused", run: dependencies::unused },
@@ -70,6 +71,7 @@ const STAGES: [Stage; 15] = [
     Stage { name: "binaries", run: suites::binaries },
     Stage { name: "tests", run: suites::workspace },
     Stage { name: "postgres", run: suites::postgres },
+    Stage { name: "receivers", run: suites::receivers },
     Stage { name: "failpoints", run: suites::failpoints },
     Stage { name: "system calls", run: suites::system_calls },
     Stage { name: "mounts", run: suites::mounts },

@@ -5,12 +5,13 @@
 //! suite `postgres` runs them on one server, and every other suite passes them over where there is none.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use weft_private_postgres::SERVER_VARIABLE;
 
+use super::receivers;
 use super::tally::Selection;
 use super::tool::Sought;
 use super::{Ending, Run};
@@ -31,6 +32,12 @@ const SYSTEM_CALLS: Suite = Suite { module: "system_calls::" };
 
 /// What happens on a disk that is full, or can only be read.
 const MOUNTS: Suite = Suite { module: "mounts::" };
+
+/// Receivers in other languages.
+const RECEIVERS: Suite = Suite { module: "receivers::" };
+
+/// Where the tests find those.
+const RECEIVERS_VARIABLE: &str = "WEFT_RECEIVERS";
 
 /// What tests that need Postgres have in their path.
 const ON_POSTGRES: &str = "on_postgres";
@@ -83,8 +90,17 @@ pub(super) fn postgres(run: &mut Run<'_>) -> Result<Ending> {
     Ok(Ending::Passed)
 }
 
+/// Deliveries to the receivers of `examples/receivers`.
+pub(super) fn receivers(run: &mut Run<'_>) -> Result<Ending> {
+    let folder = match receivers::seek(run)? {
+        Sought::Found(folder) => folder,
+        Sought::Missing(ending) => return Ok(ending),
+    };
+    ignored_tests(run, &RECEIVERS, &[(RECEIVERS_VARIABLE, &folder)])
+}
+
 pub(super) fn failpoints(run: &mut Run<'_>) -> Result<Ending> {
-    ignored_tests(run, &FAILPOINTS)
+    ignored_tests(run, &FAILPOINTS, &[])
 }
 
 pub(super) fn system_calls(run: &mut Run<'_>) -> Result<Ending> {
@@ -95,7 +111,7 @@ pub(super) fn system_calls(run: &mut Run<'_>) -> Result<Ending> {
         }
         apt::install(&["strace"])?;
     }
-    ignored_tests(run, &SYSTEM_CALLS)
+    ignored_tests(run, &SYSTEM_CALLS, &[])
 }
 
 pub(super) fn mounts(run: &mut Run<'_>) -> Result<Ending> {
@@ -107,13 +123,14 @@ pub(super) fn mounts(run: &mut Run<'_>) -> Result<Ending> {
     if !mounts(&mut Command::new("umount")) {
         bail!("what was mounted at {} to see whether it can be does not go away", folder.path().display());
     }
-    ignored_tests(run, &MOUNTS)
+    ignored_tests(run, &MOUNTS, &[])
 }
 
 /// Runs the ignored tests of one module of `tests/it`; a module without any is an error, or a rename would go unseen.
-fn ignored_tests(run: &mut Run<'_>, suite: &Suite) -> Result<Ending> {
+fn ignored_tests(run: &mut Run<'_>, suite: &Suite, variables: &[(&str, &Path)]) -> Result<Ending> {
     let before = run.tally.passed;
     let mut cargo = workspace_tests(run.project);
+    cargo.envs(variables.iter().copied());
     cargo.args(["--test", "it", "--", "--ignored", suite.module]);
     // Where there is none, its own suite has said so.
     match run.postgres.seek(run.install)? {
