@@ -35,6 +35,14 @@ impl Foreign {
     /// # Panics
     /// If it does not come up.
     pub async fn start(language: Language, secret: &str) -> Self {
+        Self::start_with(language, secret, &[]).await
+    }
+
+    /// The same with these variables in its environment.
+    ///
+    /// # Panics
+    /// If it does not come up.
+    pub async fn start_with(language: Language, secret: &str, variables: &[(&str, &str)]) -> Self {
         let folder = PathBuf::from(std::env::var_os(FOLDER).unwrap_or_else(|| panic!("{FOLDER} is not set")));
         let mut command = match language {
             Language::JavaScript => {
@@ -48,7 +56,7 @@ impl Foreign {
                 python
             }
         };
-        command.env("WEBHOOK_SECRET", secret).env("PORT", "0").kill_on_drop(true);
+        command.env("WEBHOOK_SECRET", secret).env("PORT", "0").envs(variables.iter().copied()).kill_on_drop(true);
         let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().expect("it can be started");
         let mut lines = BufReader::new(child.stdout.take().expect("it is piped")).lines();
         let first = within("the receiver says where it listens", lines.next_line()).await.expect("text");

@@ -3,6 +3,10 @@
 use weft_client::wire::Event;
 use weft_tests::{Destination, Foreign, Language, Receiver, Site, Tenant, Weft, audit, order};
 
+#[path = "../../examples/receivers/rust/webhook_do.rs"]
+#[expect(unreachable_pub, reason = "it is an example, for whoever copies it into a crate")]
+mod webhook_do;
+
 const FORMATS: [&str; 4] = ["raw", "standard", "cloudevents", "webhook-do"];
 const ORDERS: usize = 5;
 
@@ -43,6 +47,39 @@ async fn refuses_what_another_secret_signed(language: Language) {
     let attempt = format!("{:?}", event.deliveries[0].attempts[0]);
     assert!(attempt.contains("401"), "{attempt}");
     weft.stop().await;
+}
+
+/// Sends an order with a signature inside its body, and waits until it is delivered; answers its id.
+async fn delivered_with_a_signature(destination: Destination) -> String {
+    let site = Site::of([Tenant::named("shop").sends_to(destination.with(r#"format = "webhook-do""#))]);
+    let weft = Weft::start(&site).await;
+    let id = weft.tenant("shop").send(order(1)).await;
+    weft.tenant("shop").delivered(&id).await;
+    weft.stop().await;
+    id
+}
+
+#[tokio::test]
+async fn promise_3_a_signature_inside_a_body_verifies_in_rust() {
+    let crm = Receiver::start().await;
+    delivered_with_a_signature(Destination::at("crm", &crm)).await;
+    let request = crm.got(1).await.remove(0);
+    let body = std::str::from_utf8(&request.body).expect("JSON is text");
+    assert!(webhook_do::is_verified(body, &crm.secret()), "{body}");
+    assert!(!webhook_do::is_verified(&body.replace("ord_1", "ord_2"), &crm.secret()));
+    assert!(!webhook_do::is_verified(body, &Receiver::start().await.secret()));
+}
+
+#[tokio::test]
+#[ignore = "needs JavaScript and Python: `cargo xtask test receivers`"]
+async fn promise_3_a_signature_inside_a_body_verifies_in_javascript_and_python() {
+    for language in [Language::JavaScript, Language::Python] {
+        let known = Receiver::start().await;
+        let variables = [("FORMAT", "webhook-do")];
+        let mut foreign = Foreign::start_with(language, &known.secret(), &variables).await;
+        let id = delivered_with_a_signature(Destination::elsewhere("crm", foreign.address(), &known)).await;
+        assert_eq!(foreign.accepted(1).await, [format!("new {id}")]);
+    }
 }
 
 #[tokio::test]

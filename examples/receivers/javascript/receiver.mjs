@@ -4,8 +4,10 @@
 
 import { createServer } from "node:http";
 import { Webhook } from "standardwebhooks";
+import { verifyWebhookDo } from "./webhook-do.mjs";
 
-const webhook = new Webhook(process.env.WEBHOOK_SECRET);
+const secret = process.env.WEBHOOK_SECRET;
+const webhook = new Webhook(secret);
 // In production: a table with a unique key, written in the transaction that does the work.
 const seen = new Set();
 
@@ -15,7 +17,9 @@ const server = createServer(async (request, response) => {
   // The exact bytes: a body that was parsed and written again has another signature.
   const body = Buffer.concat(chunks).toString("utf8");
   try {
-    webhook.verify(body, request.headers);
+    // A receiver does one of the two: by the headers, which is the standard, or by the signature in the body.
+    if (process.env.FORMAT === "webhook-do") verifyWebhookDo(body, secret);
+    else webhook.verify(body, request.headers);
   } catch (error) {
     response.writeHead(401).end(String(error.message));
     return;

@@ -13,12 +13,14 @@ use crate::{apt, command};
 /// Where the examples are.
 const EXAMPLES: &str = "examples/receivers";
 /// What each of them consists of; whoever changes a file gets another installation.
-const FILES: [&str; 5] = [
+const FILES: [&str; 7] = [
     "javascript/package.json",
     "javascript/package-lock.json",
     "javascript/receiver.mjs",
+    "javascript/webhook-do.mjs",
     "python/requirements.txt",
     "python/receiver.py",
+    "python/webhook_do.py",
 ];
 /// Written last: what was installed.
 const STAMP: &str = "installed";
