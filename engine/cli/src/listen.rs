@@ -112,7 +112,9 @@ impl Listen {
             }
             (None, None) => Vec::new(),
         };
-        let secrets: Vec<SigningSecret> = secrets.iter().map(|secret| secret.parse()).collect::<Result<_, _>>()?;
+        let parsed: Result<Vec<SigningSecret>, _> = secrets.iter().map(|secret| secret.parse()).collect();
+        let secrets =
+            parsed.context("only \"v1\" is verified here, and its secrets are whsec_…; without any, all is shown")?;
         if secrets.is_empty() && self.secret_file.is_some() {
             bail!("the file of secrets is empty: it should hold a whsec_… a line");
         }

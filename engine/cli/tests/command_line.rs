@@ -40,6 +40,18 @@ fn an_engine_that_is_not_there_is_told_on_stderr_with_its_causes() {
 }
 
 #[test]
+fn a_listener_says_which_secrets_it_can_verify_with_and_never_shows_one() {
+    let site = site("");
+    for (secrets, says) in [("hunter22\n", "only \"v1\" is verified here"), ("\n", "the file of secrets is empty")] {
+        fs::write(site.path().join("secrets"), secrets).expect("written");
+        let output = run(site.path(), &["listen", "--port", "0", "--secret-file", "secrets"]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains(says) && !said.contains("hunter22"), "{said}");
+        assert_eq!((code(&output), output.stdout.as_slice()), (1, b"".as_slice()));
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
     let site = site("");
     let (reader, writer) = std::io::pipe().expect("a pipe");

@@ -30,8 +30,8 @@ pub const SECRET_BYTES_GENERATED: usize = 30;
 #[derive(Clone)]
 pub struct SigningSecret {
     bytes: Vec<u8>,
-    // The text of a secret that is no encoding of anything.
-    text: Option<String>,
+    // Whether they are a text, which is no encoding of anything.
+    is_text: bool,
     // Keyed once: deriving the pads costs as much as hashing a small body.
     keyed: Hmac<Sha256>,
 }
@@ -65,7 +65,7 @@ impl SigningSecret {
             return Err(InvalidSecret::Length(bytes.len()));
         }
         let keyed = Hmac::new_from_slice(&bytes).expect("HMAC takes keys of every length");
-        Ok(Self { bytes, text: None, keyed })
+        Ok(Self { bytes, is_text: false, keyed })
     }
 
     /// A secret that somebody else has given out, in whatever form: for other signatures than `v1`.
@@ -77,13 +77,13 @@ impl SigningSecret {
             return Err(InvalidSecret::TextLength(text.len()));
         }
         let keyed = Hmac::new_from_slice(text.as_bytes()).expect("HMAC takes keys of every length");
-        Ok(Self { bytes: text.into(), text: Some(text.to_owned()), keyed })
+        Ok(Self { bytes: text.into(), is_text: true, keyed })
     }
 
     /// The secret as a receiver is told it: `whsec_…`, or the text that it is.
     pub fn reveal(&self) -> String {
-        if let Some(text) = &self.text {
-            return text.clone();
+        if self.is_text {
+            return String::from_utf8_lossy(&self.bytes).into_owned();
         }
         format!("{SECRET_PREFIX}{}", STANDARD.encode(&self.bytes))
     }

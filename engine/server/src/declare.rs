@@ -57,8 +57,8 @@ pub enum DeclareError {
     #[error("could not make a signing secret")]
     Chance(#[from] std::io::Error),
     /// A destination cannot be the target of a request.
-    #[error("a destination's url cannot be used")]
-    Url(#[from] InvalidTarget),
+    #[error("a destination cannot be the target of a request")]
+    Target(#[from] InvalidTarget),
 }
 
 /// Brings configurations into force.
@@ -84,15 +84,14 @@ impl Declarer<'_> {
     ) -> Result<Catalog, DeclareError> {
         let declaration = self.declaration(config, &secrets);
         let known = self.store.declare(declaration, self.clock.now()).await?;
-        let mut own = own_secrets(secrets);
         let mut keys = HashMap::from([(operator, Caller::Operator)]);
         let mut tenants = Vec::with_capacity(config.tenants.len());
-        for declared in &config.tenants {
+        for (declared, own) in config.tenants.iter().zip(secrets.tenants) {
             let Some(record) = known.tenants.iter().find(|record| record.name == declared.name) else { continue };
             for key in record.keys.iter().filter(|key| key.declared) {
                 keys.insert(KeyHash::from_bytes(key.hash), Caller::Tenant(record.id));
             }
-            tenants.push(self.tenant(declared, record, &mut own).await?);
+            tenants.push(self.tenant(declared, record, own.destinations).await?);
         }
         Ok(Catalog::new(tenants, keys)?)
     }
@@ -124,17 +123,21 @@ impl Declarer<'_> {
         &self,
         declared: &TenantConfig,
         record: &TenantRecord,
-        own: &mut OwnSecrets,
+        own: Vec<DestinationSecrets>,
     ) -> Result<Tenant, DeclareError> {
         let known: HashMap<&Name, &DestinationRecord> = record.destinations.iter().map(|it| (&it.name, it)).collect();
         let mut destinations = Vec::with_capacity(declared.destinations.len());
+        let mut rest =
+            declared.destinations.iter().zip(own).filter_map(|(it, own)| Some((it, *known.get(&it.name)?, own)));
         // Each secret that is made or opened is a look into the store; together they share its commits and its readers.
-        for part in declared.destinations.chunks(SECRETS_AT_ONCE) {
-            let part: Vec<_> = part.iter().filter_map(|it| Some((it, *known.get(&it.name)?))).collect();
-            let nameless = part.iter().filter_map(|(it, known)| Some((*known, wanted(it)?)));
+        loop {
+            let part: Vec<_> = rest.by_ref().take(SECRETS_AT_ONCE).collect();
+            if part.is_empty() {
+                break;
+            }
+            let nameless = part.iter().filter_map(|(it, known, _)| Some((*known, wanted(it)?)));
             let mut generated = self.all_generated(&declared.name, nameless).await?;
-            for (destination, known) in part {
-                let own = own.remove(&(declared.name.clone(), destination.name.clone()));
+            for (destination, known, own) in part {
                 let generated = generated.remove(&known.id).unwrap_or_default();
                 destinations.push(ready(destination, known, own, generated));
             }
@@ -174,19 +177,6 @@ impl Declarer<'_> {
     }
 }
 
-/// What the configuration refers to, by tenant and destination.
-type OwnSecrets = HashMap<(Name, Name), DestinationSecrets>;
-
-fn own_secrets(secrets: ConfigSecrets) -> OwnSecrets {
-    let tenants = secrets.tenants.into_iter();
-    tenants
-        .flat_map(|tenant| {
-            let name = tenant.tenant;
-            tenant.destinations.into_iter().map(move |own| ((name.clone(), own.destination.clone()), own))
-        })
-        .collect()
-}
-
 /// What must be made for a destination.
 fn wanted(declared: &DestinationConfig) -> Option<Wanted> {
     let key = declared.signing_keys.is_empty() && declared.signatures.contains(&Scheme::V1a);
@@ -197,11 +187,10 @@ fn wanted(declared: &DestinationConfig) -> Option<Wanted> {
 fn ready(
     declared: &DestinationConfig,
     known: &DestinationRecord,
-    own: Option<DestinationSecrets>,
+    own: DestinationSecrets,
     generated: Generated,
 ) -> Destination {
-    let (mut secrets, mut keys, headers) =
-        own.map(|own| (own.secrets, own.signing_keys, own.headers)).unwrap_or_default();
+    let DestinationSecrets { mut secrets, signing_keys: mut keys, headers } = own;
     secrets.extend(generated.secret);
     keys.extend(generated.key);
     // What is in the file is declared, whatever the store remembers of the time without it.

@@ -178,18 +178,12 @@ fn labels(field: Field<'_>) -> Vec<Header> {
 }
 
 fn secrets(field: Field<'_>, rules: &Rules<'_>) -> Vec<Declared<SecretRef>> {
-    let read = |field: Field<'_>| {
-        let table = secret::table(field)?;
-        let secret = secret::read(&table, rules.folder);
-        table.finish();
-        secret
-    };
     let field = field.hiding();
     let secrets = field.list(SECRETS_MAX);
     if secrets.is_empty() {
         return field.problem("names no secret; leave the key out to have one made").unwrap_or_default();
     }
-    secrets.into_iter().filter_map(read).collect()
+    secrets.into_iter().filter_map(|secret| secret::reference(secret, rules.folder)).collect()
 }
 
 /// The signatures of a destination that names none.

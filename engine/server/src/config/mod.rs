@@ -128,11 +128,7 @@ impl PluginsConfig {
 impl SealConfig {
     fn read(field: Option<Field<'_>>, folder: &Path) -> Self {
         let Some(table) = field.map(Field::hiding).and_then(Field::table) else { return Self { key: None } };
-        let key = table.field("key").and_then(secret::table).and_then(|reference| {
-            let key = secret::read(&reference, folder);
-            reference.finish();
-            key
-        });
+        let key = table.field("key").and_then(|field| secret::reference(field, folder));
         table.finish();
         Self { key }
     }

@@ -93,10 +93,7 @@ fn headers(field: Field<'_>, rules: &Rules<'_>) -> Vec<HeaderConfig> {
 
 fn header_text(value: Field<'_>, rules: &Rules<'_>) -> Option<HeaderText> {
     if value.is_table() {
-        let table = value.table()?;
-        let secret = secret::read(&table, rules.folder);
-        table.finish();
-        return secret.map(HeaderText::Secret);
+        return secret::reference(value, rules.folder).map(HeaderText::Secret);
     }
     let text = value.text()?;
     match check_value(text, VALUE_BYTES_MAX) {
@@ -108,12 +105,7 @@ fn header_text(value: Field<'_>, rules: &Rules<'_>) -> Option<HeaderText> {
 fn auth(field: Field<'_>, rules: &Rules<'_>) -> Option<AuthConfig> {
     let field = field.hiding();
     let table = field.table()?;
-    let secret = |field: Field<'_>| {
-        let table = secret::table(field)?;
-        let secret = secret::read(&table, rules.folder);
-        table.finish();
-        secret
-    };
+    let secret = |field: Field<'_>| secret::reference(field, rules.folder);
     let auth = match (table.field("bearer"), table.field("username"), table.field("password")) {
         (Some(token), None, None) => secret(token).map(AuthConfig::Bearer),
         (None, Some(username), Some(password)) => {

@@ -49,8 +49,6 @@ pub struct ConfigSecrets {
 /// The secrets of one tenant.
 #[derive(Debug)]
 pub struct TenantSecrets {
-    /// Whose.
-    pub tenant: Name,
     /// Its keys, hashed.
     pub keys: Vec<KeySecret>,
     /// Its destinations, in the order of the configuration.
@@ -69,8 +67,6 @@ pub struct KeySecret {
 /// What one destination's requests hold that the configuration refers to.
 #[derive(Debug)]
 pub struct DestinationSecrets {
-    /// Which destination.
-    pub destination: Name,
     /// Signing secrets, newest first; empty if the configuration names none.
     pub secrets: Vec<SigningSecret>,
     /// For `v1a`, newest first; empty if the configuration names none.
@@ -140,7 +136,7 @@ impl Reading<'_> {
             keys.push(KeySecret { name: key.name.clone(), hash });
         }
         let destinations = tenant.destinations.iter().map(|destination| self.destination(destination)).collect();
-        TenantSecrets { tenant: tenant.name.clone(), keys, destinations }
+        TenantSecrets { keys, destinations }
     }
 
     fn destination(&self, destination: &DestinationConfig) -> DestinationSecrets {
@@ -158,7 +154,6 @@ impl Reading<'_> {
             })
         };
         DestinationSecrets {
-            destination: destination.name.clone(),
             secrets: destination.secrets.iter().filter_map(signing).collect(),
             signing_keys: destination
                 .signing_keys
@@ -205,6 +200,14 @@ pub(super) fn table(field: Field<'_>) -> Option<Table<'_>> {
         );
     }
     field.table()
+}
+
+/// Reads a reference that stands alone.
+pub(super) fn reference(field: Field<'_>, folder: &Path) -> Option<Declared<SecretRef>> {
+    let table = table(field)?;
+    let secret = read(&table, folder);
+    table.finish();
+    secret
 }
 
 /// Reads the reference in a table: `env` or `file`, and not both. The caller finishes the table.

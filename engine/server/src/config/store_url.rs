@@ -47,12 +47,7 @@ impl StoreUrl {
     /// Reads `store` and `store_password` of the root table. The values may hold a password and are never shown.
     pub(super) fn read_from(root: &Table<'_>, folder: &Path) -> Option<Self> {
         let store = root.field("store").map_or_else(|| Some(Self::default()), Self::read);
-        let password = root.field("store_password").map(|field| {
-            let reference = secret::table(field)?;
-            let password = secret::read(&reference, folder);
-            reference.finish();
-            password
-        });
+        let password = root.field("store_password").map(|field| secret::reference(field, folder));
         match (store?, password) {
             (Self::Postgres(PostgresUrl { url, .. }), Some(_)) if url.password().is_some() => {
                 root.problem("store_password is there and a password in store as well: keep one, best store_password")
