@@ -8,7 +8,7 @@ use weft_core::contract::LogLevel;
 use weft_core::time::Timestamp;
 use weft_core::trace::{Answer, RoleAnswer, StepTrace};
 
-use crate::print::{duration, plain, short};
+use crate::print::{bytes, duration, plain, short};
 
 /// How much of a response's body a line shows.
 const SHOWN_CHARS_MAX: usize = 160;
@@ -104,8 +104,11 @@ impl Lines {
         let output = if step.output == 0 { String::new() } else { format!(" on output {}", step.output) };
         let answers: Vec<_> = step.answers.iter().map(answer).collect();
         let took = duration(Duration::from_micros(step.took_us));
-        let StepTrace { step: name, plugin, version, .. } = step;
-        self.add(2, &format!("step {name}{output} ({plugin} {}): {}, in {took}", short(version), answers.join(", ")));
+        let StepTrace { step: name, plugin, version, memory_bytes, .. } = step;
+        let memory = if *memory_bytes == 0 { String::new() } else { format!(" and {}", bytes(*memory_bytes)) };
+        let line =
+            format!("step {name}{output} ({plugin} {}): {}, in {took}{memory}", short(version), answers.join(", "));
+        self.add(2, &line);
         for attribute in &step.attributes {
             self.add(3, &format!("sets {} = {}", attribute.name, attribute.value));
         }

@@ -30,6 +30,9 @@ pub struct StepTrace {
     pub answers: Vec<RoleAnswer>,
     /// Host time for the whole step, in microseconds.
     pub took_us: u64,
+    /// Memory that the instance had in the end, in bytes; 0 if none was made.
+    #[serde(default)]
+    pub memory_bytes: u64,
     /// Attributes that the step set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Header>,

@@ -112,6 +112,11 @@ impl Instance {
         Ok(answer.map(border::targets).map_err(border::failure))
     }
 
+    /// The memory that the instance has, in bytes.
+    pub fn memory_bytes(&self) -> usize {
+        self.store.data().memory.bytes()
+    }
+
     /// Ends the instance and hands back what the guest logged and printed, oldest first.
     pub fn finish(self) -> Vec<LogLine> {
         self.store.into_data().log.into_lines()

@@ -22,6 +22,11 @@ impl MemoryMeter {
         Self { bytes: 0, bytes_max, table_entries: 0, denied: None }
     }
 
+    /// What the guest has.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// What the guest asked for in all when it was denied more, if it ever was.
     pub(crate) fn denied(&self) -> Option<usize> {
         self.denied

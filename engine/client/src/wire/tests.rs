@@ -70,6 +70,7 @@ fn a_trace_reads_back_whole() {
         output: 0,
         answers: vec![RoleAnswer { role: Role::Filter, answer: Answer::Dropped { reason: "small".to_owned() } }],
         took_us: 41,
+        memory_bytes: 1_048_576,
         attributes: vec![header("region")],
         logs: vec![LogLine { level: LogLevel::Info, message: "hello".to_owned() }],
     };

@@ -4,6 +4,8 @@
 //! stores. A guest's answer is data: it is checked by `weft_core::draft` and `weft_core::plan`, and a breach is the
 //! plugin's fault.
 
+mod rehearsal;
+
 use std::time::Duration;
 
 use weft_core::contract::{Failure, Fault, FaultClass, Role};
@@ -23,6 +25,8 @@ use crate::clock::Clock;
 use crate::plugins::active::{PluginKey, Versions};
 use crate::telemetry::Metrics;
 use crate::workers::step_run::{PassBudget, StepEnd, StepRun, Stopped};
+
+pub use rehearsal::{Outcome, Rehearsal, rehearse};
 
 /// What a pass may lean on while it runs.
 pub struct PassContext<'a> {
@@ -101,6 +105,12 @@ fn routed(plan: Plan, now: Timestamp, clock: &Clock) -> PassEnd {
     PassEnd::Routed { bodies: plan.bodies, deliveries }
 }
 
+/// What the steps made of an event.
+enum Stepped {
+    Outputs(Vec<RoutedOutput>),
+    Ended(Ended),
+}
+
 enum Ended {
     Planned(Plan),
     Dropped { step: Option<String>, reason: String },
@@ -118,16 +128,24 @@ struct Pass<'a> {
 
 impl Pass<'_> {
     fn run(&mut self) -> Ended {
-        let mut drafts = vec![Draft::of(self.event)];
+        match self.steps(Draft::of(self.event)) {
+            Stepped::Outputs(outputs) => self.plan(outputs),
+            Stepped::Ended(ended) => ended,
+        }
+    }
+
+    /// Takes `first` through all steps.
+    fn steps(&mut self, first: Draft) -> Stepped {
+        let mut drafts = vec![first];
         for step in &self.context.tenant.pipeline.steps {
             match self.step(step, drafts) {
                 StepOutcome::Goes(next) => drafts = next,
                 // The step that routes is the last.
-                StepOutcome::Routed(outputs) => return self.plan(outputs),
-                StepOutcome::Ended(ended) => return ended,
+                StepOutcome::Routed(outputs) => return Stepped::Outputs(outputs),
+                StepOutcome::Ended(ended) => return Stepped::Ended(ended),
             }
         }
-        self.plan(drafts.into_iter().map(|draft| RoutedOutput { draft, targets: None }).collect())
+        Stepped::Outputs(drafts.into_iter().map(|draft| RoutedOutput { draft, targets: None }).collect())
     }
 
     fn plan(&mut self, outputs: Vec<RoutedOutput>) -> Ended {

@@ -111,6 +111,7 @@ impl StepRun<'_> {
             output: draft.output,
             answers: Vec::with_capacity(roles.len()),
             took_us: 0,
+            memory_bytes: 0,
             attributes: Vec::new(),
             logs: Vec::new(),
         };
@@ -124,6 +125,7 @@ impl StepRun<'_> {
         let end = match budget.check_time().and_then(|()| self.version.instance(&call)) {
             Ok(mut instance) => {
                 let end = self.call_roles(&mut instance, roles, draft, route_here, budget, &mut trace);
+                trace.memory_bytes = u64::try_from(instance.memory_bytes()).unwrap_or(u64::MAX);
                 trace.logs.extend(instance.finish());
                 end
             }

@@ -80,6 +80,7 @@ async fn promise_9_the_trace_of_a_pass_reads_back() {
         output: 0,
         answers: Vec::new(),
         took_us: 17,
+        memory_bytes: 1_048_576,
         attributes: Vec::new(),
         logs: Vec::new(),
     });
