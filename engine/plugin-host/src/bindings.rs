@@ -6,7 +6,7 @@
 use weft_core::contract::Role;
 
 /// The package and version that this host offers, as refusals name it.
-pub(crate) const CONTRACT: &str = "weft:plugin@0.1.0";
+pub const CONTRACT: &str = "weft:plugin@0.1.0";
 /// What the names of the contract's interfaces start with.
 pub(crate) const PACKAGE_PREFIX: &str = "weft:plugin/";
 /// A step's configuration.

@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use weft_core::digest::Digest;
 
+use crate::description::Description;
 use crate::guest::Guest;
 use crate::memory::TABLE_ENTRIES_MAX;
 use crate::refusal::Refusal;
@@ -92,11 +93,12 @@ impl PluginHost {
             return Err(Refusal::TooLarge { bytes: component.len(), bytes_max: config.component_bytes_max });
         }
         admission::check_kind(component)?;
+        let description = Description::of(component)?;
         let compiled = self.compile(component)?;
         let exports = admission::check_interfaces(&self.inner.engine, &compiled)?;
         admission::check_resources(&compiled, config.memory_bytes_max)?;
         let linked = self.inner.linker.instantiate_pre(&compiled).map_err(|e| admission::misfit(&e))?;
-        Ok(Version::new(Digest::of(component), component.len(), linked, exports))
+        Ok(Version::new(Digest::of(component), component.len(), linked, exports, description))
     }
 
     fn compile(&self, component: &[u8]) -> Result<Component, Refusal> {

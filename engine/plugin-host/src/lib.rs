@@ -11,6 +11,7 @@
 mod admission;
 mod bindings;
 mod border;
+mod description;
 mod fault;
 mod guest;
 mod guest_log;
@@ -23,6 +24,8 @@ mod ticker;
 mod version;
 mod wasi;
 
+pub use bindings::CONTRACT;
+pub use description::{DESCRIPTION_BYTES_MAX, Description, InvalidDescription, SECTION, describe};
 pub use host::{HostConfig, HostError, PluginHost};
 pub use instance::{CallContext, Instance};
 pub use refusal::{Refusal, UngrantedImport};

@@ -59,6 +59,14 @@ pub enum Refusal {
         /// In the words of the compiler.
         reason: String,
     },
+    /// What the component says about itself makes no sense.
+    #[error("its section {section} is no description: {reason}")]
+    Description {
+        /// The name of the custom section.
+        section: &'static str,
+        /// Which member breaks which rule.
+        reason: String,
+    },
     /// The component was compiled, but its first instance failed.
     #[error("failed its probe: {fault}")]
     Probe {

@@ -8,6 +8,7 @@ use weft_core::contract::{Fault, Role};
 use weft_core::digest::Digest;
 
 use crate::admission::Exports;
+use crate::description::Description;
 use crate::guest::Guest;
 use crate::instance::{CallContext, Instance};
 use crate::refusal::Refusal;
@@ -24,12 +25,19 @@ struct Inner {
     roles: Vec<Role>,
     exports: Exports,
     linked: InstancePre<Guest>,
+    description: Option<Description>,
 }
 
 impl Version {
-    pub(crate) fn new(digest: Digest, bytes: usize, linked: InstancePre<Guest>, exports: Exports) -> Self {
+    pub(crate) fn new(
+        digest: Digest,
+        bytes: usize,
+        linked: InstancePre<Guest>,
+        exports: Exports,
+        description: Option<Description>,
+    ) -> Self {
         let roles = exports.iter().map(|(role, _)| *role).collect();
-        Self { inner: Arc::new(Inner { digest, bytes, roles, exports, linked }) }
+        Self { inner: Arc::new(Inner { digest, bytes, roles, exports, linked, description }) }
     }
 
     /// The digest of the component's bytes: what names this version.
@@ -45,6 +53,17 @@ impl Version {
     /// The roles that the component exports, in the order in which a step runs them; never empty.
     pub fn roles(&self) -> &[Role] {
         &self.inner.roles
+    }
+
+    /// What the plugin says about itself, if it says anything.
+    pub fn description(&self) -> Option<&Description> {
+        self.inner.description.as_ref()
+    }
+
+    /// Every interface that the component imports, as it names them.
+    pub fn imports(&self) -> Vec<String> {
+        let component = self.inner.linked.component();
+        component.component_type().imports(component.engine()).map(|(name, _)| name.to_owned()).collect()
     }
 
     /// Makes an instance and throws it away: proves that start functions run within the limits and that each role has the

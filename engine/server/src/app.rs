@@ -358,7 +358,9 @@ async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegist
         clock: shared.clock.clone(),
         metrics: shared.metrics.clone(),
         active: shared.versions.clone(),
-        check: Arc::new(move |key, roles| pipelines::check_with(&catalog.snapshot(), &versions.snapshot(), key, roles)),
+        check: Arc::new(move |key, version| {
+            pipelines::check_with(&catalog.snapshot(), &versions.snapshot(), key, version)
+        }),
     };
     let settings = PluginSettings {
         folder: config.plugins.folder.clone(),

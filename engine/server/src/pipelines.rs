@@ -1,8 +1,8 @@
 //! Whether the tenants' pipelines can run with the plugins that are there: asked at the start, and before a version
 //! takes over.
 
-use weft_core::contract::Role;
 use weft_core::name::PluginRef;
+use weft_plugin_host::Version;
 
 use crate::catalog::{Catalog, Tenant};
 use crate::config::check_pipeline;
@@ -16,38 +16,40 @@ pub fn check_all(catalog: &Catalog, versions: &Versions) -> Result<(), Vec<Strin
     let mut problems = Vec::new();
     for tenant in catalog.tenants() {
         problems.extend(missing_plugins(tenant, versions));
-        let roles = |plugin: &PluginRef| roles_of(versions, &PluginKey::of(tenant.id, plugin));
-        problems.extend(in_words(tenant, check_pipeline(&tenant.pipeline, roles)));
+        problems.extend(pipeline_problems(tenant, |plugin| versions.get(&PluginKey::of(tenant.id, plugin))));
     }
     problems.sort_unstable();
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Checks the pipelines that bind the plugin `key`, as if a version with `roles` were active.
+/// Checks the pipelines that bind the plugin `key`, as if `version` were active.
 ///
 /// # Errors
 /// What is wrong, in one text.
-pub fn check_with(catalog: &Catalog, versions: &Versions, key: &PluginKey, roles: &[Role]) -> Result<(), String> {
+pub fn check_with(catalog: &Catalog, versions: &Versions, key: &PluginKey, version: &Version) -> Result<(), String> {
     let mut problems = Vec::new();
     for tenant in catalog.tenants() {
         let is_meant = |plugin: &PluginRef| PluginKey::of(tenant.id, plugin) == *key;
         if !tenant.pipeline.steps.iter().any(|step| is_meant(&step.plugin)) {
             continue;
         }
-        let roles = |plugin: &PluginRef| {
-            if is_meant(plugin) { Some(roles.to_vec()) } else { roles_of(versions, &PluginKey::of(tenant.id, plugin)) }
-        };
-        problems.extend(in_words(tenant, check_pipeline(&tenant.pipeline, roles)));
+        problems.extend(pipeline_problems(tenant, |plugin| {
+            if is_meant(plugin) { Some(version) } else { versions.get(&PluginKey::of(tenant.id, plugin)) }
+        }));
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.join("; ")) }
 }
 
-fn roles_of(versions: &Versions, key: &PluginKey) -> Option<Vec<Role>> {
-    Some(versions.get(key)?.roles().to_vec())
-}
-
-fn in_words(tenant: &Tenant, problems: Vec<String>) -> impl Iterator<Item = String> {
-    problems.into_iter().map(move |problem| format!("tenant {}: {problem}", tenant.name))
+/// What is wrong with a tenant's pipeline: its form, and each step's configuration, as far as its plugin describes one.
+fn pipeline_problems<'v>(tenant: &Tenant, version: impl Fn(&PluginRef) -> Option<&'v Version>) -> Vec<String> {
+    let mut problems = check_pipeline(&tenant.pipeline, |plugin| Some(version(plugin)?.roles().to_vec()));
+    for step in &tenant.pipeline.steps {
+        let description = version(&step.plugin).and_then(Version::description);
+        let refused = description.map_or(Ok(()), |description| description.check_config(&step.config));
+        let told = refused.err().into_iter().flatten();
+        problems.extend(told.map(|problem| format!("step {}: configuration: {problem}", step.name)));
+    }
+    problems.into_iter().map(|problem| format!("tenant {}: {problem}", tenant.name)).collect()
 }
 
 fn missing_plugins(tenant: &Tenant, versions: &Versions) -> Vec<String> {

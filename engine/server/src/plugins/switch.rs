@@ -24,11 +24,11 @@ use super::task;
 /// How far back the version is sought that a rollback leads to, in changes of the active version.
 const HISTORY_MAX: u32 = 256;
 
-/// Says why no pipeline could run a version with these roles of this plugin, naming the tenant and the step.
+/// Says why no pipeline could run this version of this plugin, naming the tenant and the step.
 ///
 /// It is asked before a version becomes active, never while one does. Plugins that do not run yet, because the start
 /// has not come to them, are no reason to refuse.
-pub type PipelineCheck = Arc<dyn Fn(&PluginKey, &[weft_core::contract::Role]) -> Result<(), String> + Send + Sync>;
+pub type PipelineCheck = Arc<dyn Fn(&PluginKey, &Version) -> Result<(), String> + Send + Sync>;
 
 /// Changes what runs.
 pub(super) struct Switch {
@@ -84,7 +84,7 @@ impl Switch {
     /// Why it was refused, for a person.
     pub(super) async fn admit(&self, key: &PluginKey, component: Bytes) -> Result<Version, String> {
         let version = self.loader.load(component).await?;
-        (self.check)(key, version.roles())?;
+        (self.check)(key, &version)?;
         Ok(version)
     }
 

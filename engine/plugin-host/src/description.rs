@@ -1,0 +1,235 @@
+//! How a plugin describes itself: a custom section of its component, in JSON.
+//!
+//! The section is named [`SECTION`] and stands at the outermost level of the component, where it is appended to what a toolchain has
+//! built. A component without one is taken as it is: it says nothing about itself, and its configuration is checked by nobody but the
+//! plugin.
+
+use jsonschema::Validator;
+use serde::Deserialize;
+use serde_json::Value;
+use wasmparser::{Parser, Payload};
+
+use crate::refusal::Refusal;
+
+/// Names the section.
+pub const SECTION: &str = "weft:plugin";
+/// Bytes of a description; a schema for the largest of configurations has a few thousand.
+pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
+/// Problems of one configuration that are told at once.
+const PROBLEMS_MAX: usize = 8;
+/// The id of a custom section, in modules and components alike.
+const CUSTOM: u8 = 0;
+
+/// What a plugin says about itself.
+#[derive(Debug)]
+pub struct Description {
+    text: String,
+    members: Members,
+    config: Option<Validator>,
+}
+
+/// The members of a description.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Members {
+    name: String,
+    version: String,
+    #[serde(default)]
+    description: String,
+    #[serde(default)]
+    headers: Vec<String>,
+    config: Option<Value>,
+}
+
+/// Why a text is no description.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct InvalidDescription(String);
+
+impl Description {
+    /// Reads a description.
+    ///
+    /// # Errors
+    /// [`InvalidDescription`] says which member breaks which rule.
+    pub fn parse(text: &str) -> Result<Self, InvalidDescription> {
+        if text.len() > DESCRIPTION_BYTES_MAX {
+            let bytes = text.len();
+            return Err(InvalidDescription(format!("{bytes} bytes; at most {DESCRIPTION_BYTES_MAX} are taken")));
+        }
+        let members: Members = serde_json::from_str(text).map_err(|error| InvalidDescription(error.to_string()))?;
+        for (key, value) in [("name", &members.name), ("version", &members.version)] {
+            if value.is_empty() || value.len() > 64 || value.chars().any(char::is_control) {
+                return Err(InvalidDescription(format!("`{key}` must be 1 to 64 printable characters")));
+            }
+        }
+        let config = members.config.as_ref().map(schema).transpose()?;
+        Ok(Self { text: text.to_owned(), members, config })
+    }
+
+    /// What the outermost level of `component` says, if it says anything.
+    pub(crate) fn of(component: &[u8]) -> Result<Option<Self>, Refusal> {
+        let Some(bytes) = section(component) else { return Ok(None) };
+        let refused = |reason: String| Refusal::Description { section: SECTION, reason };
+        let text = std::str::from_utf8(bytes).map_err(|error| refused(error.to_string()))?;
+        Self::parse(text).map(Some).map_err(|invalid| refused(invalid.to_string()))
+    }
+
+    /// The JSON as it stands in the component.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// What its author calls it; which plugin it is says whoever installs it.
+    pub fn name(&self) -> &str {
+        &self.members.name
+    }
+
+    /// What its author calls this version; its digest tells it from others.
+    pub fn version(&self) -> &str {
+        &self.members.version
+    }
+
+    /// One sentence for people.
+    pub fn sentence(&self) -> &str {
+        &self.members.description
+    }
+
+    /// The inbound headers that it reads, which a step must name to show them.
+    pub fn headers(&self) -> &[String] {
+        &self.members.headers
+    }
+
+    /// Checks the configuration of a step against the schema, if there is one.
+    ///
+    /// # Errors
+    /// A line for each problem: the place in the configuration, and the rule that it breaks.
+    pub fn check_config(&self, config: &str) -> Result<(), Vec<String>> {
+        let Some(schema) = &self.config else { return Ok(()) };
+        let config: Value =
+            serde_json::from_str(config).map_err(|error| vec![format!("the configuration is no JSON: {error}")])?;
+        let problem = |error: jsonschema::ValidationError<'_>| match error.instance_path().to_string().as_str() {
+            "" => error.to_string(),
+            place => format!("{place}: {error}"),
+        };
+        let problems: Vec<_> = schema.iter_errors(&config).take(PROBLEMS_MAX).map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(problems) }
+    }
+}
+
+/// Appends `description` to a component that has none.
+///
+/// # Errors
+/// [`InvalidDescription`] if it is none, or the component has one already.
+pub fn describe(mut component: Vec<u8>, description: &str) -> Result<Vec<u8>, InvalidDescription> {
+    Description::parse(description)?;
+    if section(&component).is_some() {
+        return Err(InvalidDescription("the component has a description already".to_owned()));
+    }
+    let name = SECTION.as_bytes();
+    let mut content = Vec::with_capacity(description.len() + name.len() + 1);
+    push_length(&mut content, name.len());
+    content.extend(name);
+    content.extend(description.as_bytes());
+    component.push(CUSTOM);
+    push_length(&mut component, content.len());
+    component.extend(content);
+    Ok(component)
+}
+
+fn schema(schema: &Value) -> Result<Validator, InvalidDescription> {
+    jsonschema::draft202012::options()
+        .build(schema)
+        .map_err(|error| InvalidDescription(format!("`config` is no JSON Schema: {}: {error}", error.instance_path())))
+}
+
+/// The content of the description's section at the outermost level; what does not parse has none, and is refused by the compiler.
+fn section(component: &[u8]) -> Option<&[u8]> {
+    let mut depth = 0_u32;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload.ok()? {
+            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
+            Payload::End(_) => depth = depth.saturating_sub(1),
+            Payload::CustomSection(custom) if depth == 0 && custom.name() == SECTION => return Some(custom.data()),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// LEB128, as the format writes every length.
+fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
+    loop {
+        let low = u8::try_from(length & 0x7f).expect("seven bits");
+        length >>= 7;
+        bytes.push(if length == 0 { low } else { low | 0x80 });
+        if length == 0 {
+            return;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const EMPTY: &[u8] = b"\0asm\x0d\0\x01\0";
+
+    fn redact(config: &str) -> String {
+        format!(r#"{{"name": "redact", "version": "1.2.0", "description": "Removes fields.", "config": {config}}}"#)
+    }
+
+    #[test]
+    fn what_was_appended_is_read_back_and_not_appended_twice() {
+        let text = redact(r#"{"type": "object"}"#);
+        let described = describe(EMPTY.to_vec(), &text).expect("a component");
+        let description = Description::of(&described).expect("sound").expect("there");
+        assert_eq!((description.name(), description.version(), description.text()), ("redact", "1.2.0", &*text));
+        assert!(describe(described, &text).is_err());
+        assert!(Description::of(EMPTY).expect("none is sound").is_none());
+    }
+
+    #[test]
+    fn a_description_inside_of_a_part_is_the_parts_own() {
+        let inner = describe(EMPTY.to_vec(), &redact("{}")).expect("a component");
+        let mut outer = EMPTY.to_vec();
+        // Section 4 holds a component.
+        outer.push(4);
+        push_length(&mut outer, inner.len());
+        outer.extend(inner);
+        assert!(section(&outer).is_none());
+    }
+
+    #[test]
+    fn a_configuration_is_told_the_place_and_the_rule() {
+        let schema = r#"{"type": "object", "additionalProperties": false,
+                         "properties": {"percent": {"type": "number", "maximum": 100}}}"#;
+        let description = Description::parse(&redact(schema)).expect("sound");
+        assert_eq!(description.check_config(r#"{"percent": 12.5}"#), Ok(()));
+        let problems = description.check_config(r#"{"percent": 101, "per_cent": 1}"#).expect_err("two problems");
+        assert!(problems.iter().any(|it| it.starts_with("/percent: 101 is greater than")), "{problems:?}");
+        assert!(problems.iter().any(|it| it.contains("'per_cent'")), "{problems:?}");
+    }
+
+    #[test]
+    fn what_is_no_description_says_why() {
+        let long = "x".repeat(DESCRIPTION_BYTES_MAX + 1);
+        for (text, words) in [
+            (r#"{"name": "a"}"#, "missing field `version`"),
+            (r#"{"name": "", "version": "1"}"#, "`name` must be"),
+            (r#"{"name": "a", "version": "1", "grants": []}"#, "unknown field `grants`"),
+            (r#"{"name": "a", "version": "1", "config": {"type": "objekt"}}"#, "`config` is no JSON Schema: /type"),
+            (&*long, "at most 65536"),
+        ] {
+            let refused = Description::parse(text).expect_err(text).to_string();
+            assert!(refused.contains(words), "{refused}");
+        }
+    }
+
+    #[test]
+    fn promise_5_a_schema_that_means_only_itself_or_loads_another_ends() {
+        let itself = Description::parse(&redact(r##"{"$ref": "#"}"##));
+        let other = Description::parse(&redact(r#"{"$ref": "https://example.com/schema.json"}"#));
+        assert!(itself.is_err() || itself.expect("sound").check_config("{}").is_ok());
+        assert!(other.is_err(), "nothing is fetched");
+    }
+}
