@@ -17,17 +17,18 @@ macro_rules! export {
         mod __weft_plugin_export {
             use super::*;
 
-            type Plugin = $plugin;
+            // Names that no plugin has: they stand beside its own.
+            type __Exported = $plugin;
 
             /// What the host calls; it stands for the plugin, which is made from the configuration.
-            struct Guest;
+            struct __Guest;
 
             /// Runs `role` on the plugin, which is read from the configuration at the first call.
             fn with_plugin<T>(
-                role: impl FnOnce(&Plugin) -> Result<T, $crate::Failure>,
+                role: impl FnOnce(&__Exported) -> Result<T, $crate::Failure>,
             ) -> Result<T, $crate::Failure> {
                 std::thread_local! {
-                    static PLUGIN: std::cell::OnceCell<Result<Plugin, $crate::config::InvalidConfig>> =
+                    static PLUGIN: std::cell::OnceCell<Result<__Exported, $crate::config::InvalidConfig>> =
                         const { std::cell::OnceCell::new() };
                 }
                 PLUGIN.with(|plugin| {
@@ -49,25 +50,25 @@ macro_rules! export {
 #[macro_export]
 macro_rules! __export_role {
     (filter) => {
-        impl $crate::export::filter::exports::weft::plugin::filter::Guest for Guest {
+        impl $crate::export::filter::exports::weft::plugin::filter::Guest for __Guest {
             fn decide(event: $crate::Event) -> Result<$crate::Verdict, $crate::Failure> {
                 with_plugin(|plugin| $crate::Filter::decide(plugin, &event))
             }
         }
         #[cfg(target_family = "wasm")]
-        $crate::export::filter::__export_filter!(Guest with_types_in $crate::export::filter);
+        $crate::export::filter::__export_filter!(__Guest with_types_in $crate::export::filter);
     };
     (transform) => {
-        impl $crate::export::transform::exports::weft::plugin::transform::Guest for Guest {
+        impl $crate::export::transform::exports::weft::plugin::transform::Guest for __Guest {
             fn transform(event: $crate::Event) -> Result<$crate::Outputs, $crate::Failure> {
                 with_plugin(|plugin| $crate::Transform::transform(plugin, &event))
             }
         }
         #[cfg(target_family = "wasm")]
-        $crate::export::transform::__export_transform!(Guest with_types_in $crate::export::transform);
+        $crate::export::transform::__export_transform!(__Guest with_types_in $crate::export::transform);
     };
     (route) => {
-        impl $crate::export::route::exports::weft::plugin::route::Guest for Guest {
+        impl $crate::export::route::exports::weft::plugin::route::Guest for __Guest {
             fn route(
                 event: $crate::Event,
                 destinations: Vec<$crate::Destination>,
@@ -76,7 +77,7 @@ macro_rules! __export_role {
             }
         }
         #[cfg(target_family = "wasm")]
-        $crate::export::route::__export_route!(Guest with_types_in $crate::export::route);
+        $crate::export::route::__export_route!(__Guest with_types_in $crate::export::route);
     };
 }
 

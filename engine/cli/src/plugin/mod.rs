@@ -1,4 +1,6 @@
-//! `weft plugin`: which versions there are, and which one runs.
+//! `weft plugin`: which versions there are, and which one runs; and what is done before there is one.
+
+mod author;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -23,6 +25,8 @@ pub(crate) struct Plugin {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    #[command(flatten)]
+    Author(author::Verb),
     /// List the plugins with their versions
     List {
         /// Print JSON
@@ -61,8 +65,13 @@ impl Plugin {
     /// # Errors
     /// Why it could not be done.
     pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
+        let verb = match self.verb {
+            Verb::Author(verb) => return verb.run(),
+            verb @ (Verb::List { .. } | Verb::Activate { .. } | Verb::Rollback { .. } | Verb::Reload { .. }) => verb,
+        };
         let client = self.engine.client(config)?;
-        match self.verb {
+        match verb {
+            Verb::Author(_) => {}
             Verb::List { json } => {
                 let list = client.plugins().await?;
                 if json { print::json(&list)? } else { print::out(&listed(&list))? }
