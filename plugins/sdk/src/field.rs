@@ -1,5 +1,8 @@
 //! Where a value of an event stands, as a configuration names it.
 
+use std::fmt;
+use std::str::FromStr;
+
 use serde::Deserialize;
 
 use crate::json::{Picked, Pointer, Value};
@@ -28,6 +31,52 @@ pub enum EventPart {
     Source,
     /// The content type, with its parameters.
     ContentType,
+    /// The event's id, the same for all outputs of the event.
+    Id,
+    /// When Weft accepted the event, in RFC 3339.
+    ReceivedAt,
+}
+
+/// Why a text names no [`Field`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidField(String);
+
+impl fmt::Display for InvalidField {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidField {}
+
+/// The short form: `/data/id`, `header:x-region`, `attribute:tier`, or a part of the event like `type`.
+impl FromStr for Field {
+    type Err = InvalidField;
+
+    fn from_str(text: &str) -> Result<Self, InvalidField> {
+        if text.is_empty() || text.starts_with('/') {
+            return text.parse().map(Self::Pointer).map_err(|e| InvalidField(format!("{e}")));
+        }
+        match text.split_once(':') {
+            Some(("header", name)) if !name.is_empty() => return Ok(Self::Header(name.to_owned())),
+            Some(("attribute", name)) if !name.is_empty() => return Ok(Self::Attribute(name.to_owned())),
+            Some(_) | None => {}
+        }
+        match text {
+            "type" => Ok(Self::Event(EventPart::Type)),
+            "source" => Ok(Self::Event(EventPart::Source)),
+            "content_type" => Ok(Self::Event(EventPart::ContentType)),
+            "id" => Ok(Self::Event(EventPart::Id)),
+            "received_at" => Ok(Self::Event(EventPart::ReceivedAt)),
+            _ => {
+                let shown: String = text.chars().take(80).collect();
+                Err(InvalidField(format!(
+                    "{shown:?} is no place in an event: use a JSON pointer like /data/id, header:NAME, attribute:NAME, \
+                     or one of id, type, source, content_type, received_at"
+                )))
+            }
+        }
+    }
 }
 
 impl Field {
@@ -57,17 +106,19 @@ fn texts<'a>(list: &'a [Header], is_wanted: impl Fn(&Header) -> bool) -> Vec<Val
 }
 
 impl EventPart {
-    fn of(self, event: &Event) -> &str {
+    pub(crate) fn of(self, event: &Event) -> &str {
         match self {
             Self::Type => &event.event_type,
             Self::Source => &event.source,
             Self::ContentType => &event.content_type,
+            Self::Id => &event.id,
+            Self::ReceivedAt => &event.received_at,
         }
     }
 }
 
-impl std::fmt::Display for Field {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pointer(pointer) => write!(f, "pointer {:?}", pointer.as_str()),
             Self::Header(name) => write!(f, "header {name:?}"),
@@ -75,6 +126,8 @@ impl std::fmt::Display for Field {
             Self::Event(EventPart::Type) => f.write_str("the event's type"),
             Self::Event(EventPart::Source) => f.write_str("the event's source"),
             Self::Event(EventPart::ContentType) => f.write_str("the event's content type"),
+            Self::Event(EventPart::Id) => f.write_str("the event's id"),
+            Self::Event(EventPart::ReceivedAt) => f.write_str("the event's time of arrival"),
         }
     }
 }
@@ -101,5 +154,24 @@ mod tests {
         assert!(values(&Field::Attribute("Tier".to_owned())).is_empty(), "an attribute's name has one spelling");
         assert_eq!(values(&Field::Event(EventPart::Type)), ["test.event"]);
         assert_eq!(values(&Field::Event(EventPart::ContentType)), ["application/json"]);
+    }
+
+    #[test]
+    fn the_short_form_names_every_kind_of_field() {
+        let field = |text: &str| text.parse::<Field>().expect(text);
+        assert_eq!(field("/a~1b"), Field::Pointer("/a~1b".parse().expect("a pointer")));
+        assert_eq!(field(""), Field::Pointer(Pointer::whole()));
+        assert_eq!(field("header:x-a:b"), Field::Header("x-a:b".to_owned()));
+        assert_eq!(field("attribute:tier"), Field::Attribute("tier".to_owned()));
+        assert_eq!(values(&field("type")), ["test.event"]);
+        assert_eq!(values(&field("source")), ["api"]);
+        assert_eq!(values(&field("content_type")), ["application/json"]);
+        assert_eq!(values(&field("id")), ["evt_00000000000000000000000001"]);
+        assert_eq!(values(&field("received_at")), ["2026-01-01T00:00:00.000Z"]);
+        for bad in ["data", "header:", "headers:x", "Type", " /a", "attribute"] {
+            let error = bad.parse::<Field>().expect_err(bad).to_string();
+            assert!(error.contains("is no place in an event: use a JSON pointer"), "{error}");
+        }
+        assert!("/a~2".parse::<Field>().expect_err("a bad escape").to_string().contains("is not a JSON pointer"));
     }
 }

@@ -39,6 +39,7 @@ pub mod log;
 mod panic;
 mod patch;
 mod payload;
+pub mod template;
 pub mod testing;
 
 mod bindings;

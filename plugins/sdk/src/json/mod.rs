@@ -9,11 +9,13 @@ mod children;
 mod number;
 mod pick;
 mod pointer;
+mod quote;
 mod value;
 
 pub use children::{elements, members};
 pub use number::Number;
 pub use pick::{NotJson, Picked, pick};
 pub use pointer::{InvalidPointer, POINTER_TOKENS_MAX, Pointer, Token};
+pub use quote::push_string;
 pub use serde_json::value::RawValue;
 pub use value::{Scalar, Value};
