@@ -11,6 +11,7 @@ const ORDER: &str = r#"{
 }"#;
 
 fn filter(config: &str) -> JsonFilter {
+    assert!(weft_plugin::manifest!().accepts(config), "plugin.json refuses {config}");
     config::parse(config).unwrap_or_else(|e| panic!("{config}: {e}"))
 }
 
@@ -194,6 +195,14 @@ fn a_configuration_that_makes_no_sense_is_named_by_path_and_rule() {
         let error = error(config);
         assert!(error.contains(wanted), "{config}: {error}");
     }
+    let manifest = weft_plugin::manifest!();
+    let left: Vec<_> = cases.iter().map(|(config, _)| *config).filter(|config| manifest.accepts(config)).collect();
+    assert_eq!(left, [cases[1].0], "plugin.json leaves the others to the plugin");
     let deep = format!(r#"{{"keep_when": {}{{"all": []}}{}}}"#, r#"{"not": "#.repeat(16), "}".repeat(16));
     assert!(error(&deep).contains("16 levels"), "{}", error(&deep));
+}
+
+#[test]
+fn plugin_json_and_readme_agree_with_the_plugin() {
+    assert_eq!(weft_plugin::manifest_findings!(JsonFilter), [""; 0]);
 }

@@ -42,4 +42,9 @@ mod tests {
             assert_eq!((attribute.name.as_str(), attribute.value.as_str()), (ATTRIBUTE, VERSION));
         }
     }
+
+    #[test]
+    fn plugin_json_and_readme_agree_with_the_plugin() {
+        assert_eq!(weft_plugin::manifest_findings!(Stamp), [""; 0]);
+    }
 }
