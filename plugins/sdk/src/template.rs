@@ -60,6 +60,14 @@ impl Template {
         }
     }
 
+    /// The text before the first placeholder.
+    pub fn beginning(&self) -> &str {
+        match self.parts.first() {
+            Some(Part::Text(text)) => text,
+            Some(Part::Place { .. }) | None => "",
+        }
+    }
+
     /// What has to be picked from the payload.
     pub fn pointers(&self) -> impl Iterator<Item = &Pointer> {
         self.parts.iter().filter_map(|part| match part {
@@ -237,6 +245,8 @@ mod tests {
         assert_eq!(render("{{/id}} {{{/id}}} }}{{").as_deref(), Ok(">{/id} {7} }{"));
         assert_eq!("{{}}".parse::<Template>().expect("a text").constant(), Some("{}"));
         assert_eq!("{/a}".parse::<Template>().expect("a template").constant(), None);
+        assert_eq!("{{a{/b}c".parse::<Template>().expect("a template").beginning(), "{a");
+        assert_eq!("{/a}b".parse::<Template>().expect("a template").beginning(), "");
     }
 
     #[test]
