@@ -22,7 +22,7 @@ pub(crate) struct Button {
 }
 
 /// Teams refuses a message above about 28 KB: <https://learn.microsoft.com/en-us/connectors/teams/>, known issues.
-const BODY_BYTES_MAX: usize = 28_000;
+pub(crate) const BODY_BYTES_MAX: usize = 28_000;
 /// A text that is cut shows at least this much, or there is no point in it.
 const TEXT_BYTES_MIN: usize = 100;
 

@@ -43,7 +43,8 @@ impl TeamsMessage {
         }
         Ok(Card {
             title: self.title.as_ref().map_or(Ok(String::new()), |title| formatted(title, TITLE_CHARS_MAX))?,
-            text: self.text.as_ref().map_or(Ok(String::new()), |text| formatted(text, usize::MAX))?,
+            // More characters than a message has bytes need not be looked at; the card cuts what is left to fit.
+            text: self.text.as_ref().map_or(Ok(String::new()), |text| formatted(text, card::BODY_BYTES_MAX))?,
             facts,
             button: self.button(event, picked)?,
         })

@@ -3,12 +3,15 @@
 /// Writes `value` at the end of `out` so that nothing in it is bold, italic or a link. Cards know no other inline markup:
 /// <https://learn.microsoft.com/en-us/adaptive-cards/authoring-cards/text-features>.
 pub(crate) fn push_escaped(out: &mut String, value: &str) {
-    for c in value.chars() {
-        if matches!(c, '\\' | '*' | '_' | '[' | ']') {
+    let mut written = 0;
+    for (at, byte) in value.bytes().enumerate() {
+        if matches!(byte, b'\\' | b'*' | b'_' | b'[' | b']') {
+            out.push_str(&value[written..at]);
             out.push('\\');
+            written = at;
         }
-        out.push(c);
     }
+    out.push_str(&value[written..]);
 }
 
 /// Cuts `text` to `chars_max` characters that take `bytes_max` bytes in a JSON string, its quotes not counted; the last
