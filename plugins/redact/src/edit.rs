@@ -1,43 +1,39 @@
-//! What is cut out of a text and what is put into it, in the order of the text.
+//! What is cut out of a text and what is put into it, written in the order of the text.
 
 use std::ops::Range;
 
-/// One change: the range goes, the text comes in its place.
+/// A text that is written again with changes, each behind the one before.
 #[derive(Debug)]
-struct Edit {
-    range: Range<usize>,
-    text: String,
+pub(crate) struct Edits<'t> {
+    text: &'t str,
+    /// How much of the text is written or left out.
+    done: usize,
+    /// What is written; nothing is as long as nothing has changed.
+    edited: Option<String>,
 }
 
-/// The changes of one text, each behind the one before.
-#[derive(Debug, Default)]
-pub(crate) struct Edits(Vec<Edit>);
-
-impl Edits {
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.is_empty()
+impl<'t> Edits<'t> {
+    pub(crate) fn of(text: &'t str) -> Self {
+        Self { text, done: 0, edited: None }
     }
 
-    pub(crate) fn replace(&mut self, range: Range<usize>, text: String) {
-        self.0.push(Edit { range, text });
+    /// Leaves out what stands at `range`, and lets `write` put something in its place.
+    pub(crate) fn replace(&mut self, range: Range<usize>, write: impl FnOnce(&mut String)) {
+        let edited = self.edited.get_or_insert_with(|| String::with_capacity(self.text.len()));
+        edited.push_str(&self.text[self.done..range.start]);
+        write(edited);
+        self.done = range.end;
     }
 
     fn cut(&mut self, range: Range<usize>) {
-        self.replace(range, String::new());
+        self.replace(range, |_| {});
     }
 
-    /// The text as it is after the changes.
-    pub(crate) fn apply(&self, text: &str) -> String {
-        let room = self.0.iter().map(|edit| edit.text.len()).sum::<usize>() + text.len();
-        let mut edited = String::with_capacity(room);
-        let mut copied = 0;
-        for edit in &self.0 {
-            edited.push_str(&text[copied..edit.range.start]);
-            edited.push_str(&edit.text);
-            copied = edit.range.end;
-        }
-        edited.push_str(&text[copied..]);
-        edited
+    /// The text as it is after the changes; `None` if there were none.
+    pub(crate) fn finish(self) -> Option<String> {
+        let mut edited = self.edited?;
+        edited.push_str(&self.text[self.done..]);
+        Some(edited)
     }
 }
 
@@ -55,14 +51,14 @@ pub(crate) struct Siblings {
 
 impl Siblings {
     /// The next one begins at `start`.
-    pub(crate) fn begin(&mut self, start: usize, edits: &mut Edits) {
+    pub(crate) fn begin(&mut self, start: usize, edits: &mut Edits<'_>) {
         if let Some(open) = self.open.take() {
             edits.cut(open..start);
         }
     }
 
     /// The one that has begun ends, and stands at `range`.
-    pub(crate) fn finish_one(&mut self, range: Range<usize>, is_removed: bool, edits: &mut Edits) {
+    pub(crate) fn finish_one(&mut self, range: Range<usize>, is_removed: bool, edits: &mut Edits<'_>) {
         if !is_removed {
             self.any_kept = true;
         } else if self.any_kept {
@@ -74,7 +70,7 @@ impl Siblings {
     }
 
     /// There are no more.
-    pub(crate) fn finish(self, edits: &mut Edits) {
+    pub(crate) fn finish(self, edits: &mut Edits<'_>) {
         if let Some(open) = self.open {
             edits.cut(open..self.end);
         }

@@ -1,6 +1,7 @@
 //! Removes or masks fields of the payload, and leaves every other byte as it is: see `README.md` for the configuration.
 
 mod edit;
+mod level;
 mod redaction;
 mod settings;
 
@@ -23,7 +24,7 @@ impl Transform for Redact {
             let pointer = rule.pointer.as_str();
             return Err(Failure::Reject(format!("rules[{place}]: {pointer:?} is required and missing")));
         }
-        Ok(Outputs::Events(vec![Patch { data: redaction.text().map(Payload::Text), ..Patch::default() }]))
+        Ok(Outputs::Events(vec![Patch { data: redaction.into_text().map(Payload::Text), ..Patch::default() }]))
     }
 }
 

@@ -9,10 +9,8 @@ use std::borrow::Cow;
 use weft_plugin::json::{self, RawValue, Value};
 
 use crate::edit::{Edits, Siblings};
-use crate::settings::{Action, Rule, Step};
-
-/// A set of rules, one for each bit by its place. All rules of a set have come the same number of levels down.
-type Rules = u64;
+use crate::level::{self, Level, Rules};
+use crate::settings::{Action, Rule};
 
 /// What stands in the place of a masked value, before what is kept of it.
 const MASK: &str = "****";
@@ -22,9 +20,10 @@ const MASK: &str = "****";
 pub(crate) struct Redaction<'t> {
     text: &'t str,
     rules: &'t [Rule],
+    levels: Vec<Level<'t>>,
     /// How far the text is read.
     at: usize,
-    edits: Edits,
+    edits: Edits<'t>,
     /// Those rules whose field is missing, in one place at least.
     missing: Rules,
 }
@@ -32,10 +31,10 @@ pub(crate) struct Redaction<'t> {
 impl<'t> Redaction<'t> {
     /// Redacts `text`, which is one JSON value.
     pub(crate) fn of(text: &'t str, rules: &'t [Rule]) -> Self {
-        let mut redaction = Self { text, rules, at: 0, edits: Edits::default(), missing: 0 };
-        let all = rules.iter().enumerate().fold(0, |all, (place, _)| all | (1 << place));
+        let levels = Level::all(rules);
+        let mut redaction = Self { text, rules, levels, at: 0, edits: Edits::of(text), missing: 0 };
         redaction.skip_spaces();
-        redaction.follow(all, 0);
+        redaction.follow(level::all_of(rules), 0);
         redaction
     }
 
@@ -45,8 +44,8 @@ impl<'t> Redaction<'t> {
     }
 
     /// The text without what is redacted; `None` if nothing is.
-    pub(crate) fn text(&self) -> Option<String> {
-        if self.edits.is_empty() { None } else { Some(self.edits.apply(self.text)) }
+    pub(crate) fn into_text(self) -> Option<String> {
+        self.edits.finish()
     }
 
     /// Reads a value into which rules lead, all of them further than to the value itself.
@@ -63,16 +62,14 @@ impl<'t> Redaction<'t> {
 
     fn follow_object(&mut self, active: Rules, depth: usize) {
         // Every member of an object without one is redacted.
-        let mut found = self.select(active, depth, |step| matches!(step, Step::Every));
+        let every = self.levels[depth].every & active;
+        let mut found = every;
         let mut siblings = Siblings::default();
         self.at += 1;
         while self.next_sibling() {
             let start = self.at;
             let name = self.read_name();
-            let below = self.select(active, depth, |step| match step {
-                Step::Every => true,
-                Step::One { name: wanted, .. } => *wanted == name,
-            });
+            let below = every | self.levels[depth].named(&name) & active;
             found |= below;
             self.skip_spaces();
             self.at += 1;
@@ -85,15 +82,13 @@ impl<'t> Redaction<'t> {
     }
 
     fn follow_array(&mut self, active: Rules, depth: usize) {
-        let mut found = self.select(active, depth, |step| matches!(step, Step::Every));
+        let every = self.levels[depth].every & active;
+        let mut found = every;
         let mut siblings = Siblings::default();
         let mut index = 0;
         self.at += 1;
         while self.next_sibling() {
-            let below = self.select(active, depth, |step| match step {
-                Step::Every => true,
-                Step::One { place, .. } => *place == Some(index),
-            });
+            let below = every | self.levels[depth].placed(index) & active;
             found |= below;
             self.read_sibling(self.at, below, depth + 1, &mut siblings);
             index += 1;
@@ -122,28 +117,22 @@ impl<'t> Redaction<'t> {
             }
             Some(Action::Mask { keep_last }) => {
                 self.skip_value();
-                let masked = mask(&self.text[value..self.at], keep_last);
-                self.edits.replace(value..self.at, masked);
+                let masked = &self.text[value..self.at];
+                self.edits.replace(value..self.at, |out| push_mask(out, masked, keep_last));
                 false
             }
         };
         siblings.finish_one(start..self.at, is_removed, &mut self.edits);
     }
 
-    /// Those of the rules `active` whose next level `is_wanted`.
-    fn select(&self, active: Rules, depth: usize, is_wanted: impl Fn(&Step) -> bool) -> Rules {
-        let selected = self.active(active).filter(|(_, rule)| rule.steps.get(depth).is_some_and(&is_wanted));
-        selected.fold(0, |all, (place, _)| all | (1 << place))
-    }
-
     /// What is to be done to a value by the rules that end at it, the strictest of them.
-    fn action_at(&self, active: Rules, depth: usize) -> Option<Action> {
-        let ending = self.active(active).filter(|(_, rule)| rule.steps.len() == depth);
-        ending.map(|(_, rule)| rule.action).reduce(Action::stricter)
-    }
-
-    fn active(&self, active: Rules) -> impl Iterator<Item = (usize, &'t Rule)> {
-        self.rules.iter().enumerate().filter(move |(place, _)| active >> place & 1 == 1)
+    fn action_at(&self, below: Rules, depth: usize) -> Option<Action> {
+        let ending = below & self.levels[depth].ending;
+        if ending == 0 {
+            return None;
+        }
+        let rules = self.rules.iter().enumerate().filter(|(place, _)| ending >> place & 1 == 1);
+        rules.map(|(_, rule)| rule.action).reduce(Action::stricter)
     }
 
     /// Goes on to the next member or element, or to the bracket behind the last.
@@ -226,18 +215,40 @@ impl<'t> Redaction<'t> {
 /// Read behind the end of the text; no byte of JSON.
 const END: u8 = 0;
 
-/// What stands in the place of `value`, as JSON: the last characters of a string or a number, at most half of them.
-fn mask(value: &str, keep_last: usize) -> String {
+/// Writes what stands in the place of `value`: a string with the last characters of a string or a number, at most half of
+/// them.
+fn push_mask(out: &mut String, value: &str, keep_last: usize) {
+    out.push('"');
+    out.push_str(MASK);
+    if keep_last > 0 {
+        let shown = match value.as_bytes().first() {
+            // Without an escape a string stands as its text, and its end needs no escape either.
+            Some(b'"') if !value.contains('\\') => Some(&value[1..value.len() - 1]),
+            Some(b'-' | b'0'..=b'9') => Some(value),
+            _ => None,
+        };
+        match shown {
+            Some(shown) => out.push_str(end_of(shown, keep_last)),
+            None => push_end_of_escaped(out, value, keep_last),
+        }
+    }
+    out.push('"');
+}
+
+/// The same for a string with escapes; of other values nothing is shown.
+fn push_end_of_escaped(out: &mut String, value: &str, keep_last: usize) {
     let raw: Option<&RawValue> = serde_json::from_str(value).ok();
-    let shown = match raw.map(Value::of) {
-        Some(Value::String(text)) => text,
-        Some(Value::Number(_)) => Cow::Borrowed(value),
-        _ => Cow::Borrowed(""),
-    };
-    let count = shown.chars().count();
-    let hidden = count - keep_last.min(count / 2);
-    let text: String = MASK.chars().chain(shown.chars().skip(hidden)).collect();
-    let mut masked = String::with_capacity(text.len() + 2);
-    json::push_string(&mut masked, &text);
-    masked
+    let value = raw.map(Value::of);
+    if let Some(text) = value.as_ref().and_then(Value::as_str) {
+        let mut quoted = String::new();
+        json::push_string(&mut quoted, end_of(text, keep_last));
+        out.push_str(&quoted[1..quoted.len() - 1]);
+    }
+}
+
+/// The last characters of `text`, at most half of all.
+fn end_of(text: &str, keep_last: usize) -> &str {
+    let kept = keep_last.min(text.chars().count() / 2);
+    let start = text.char_indices().rev().take(kept).last().map_or(text.len(), |(at, _)| at);
+    &text[start..]
 }

@@ -36,7 +36,7 @@ impl Transform for SlackMessage {
         let picked = if pointers.is_empty() { Ok(Picked::none()) } else { json::pick(&event.data, pointers) };
         let picked = picked.map_err(|not_json| Failure::Reject(not_json.to_string()))?;
         let mut text = String::new();
-        render(&self.text, event, &picked, &mut text)?;
+        render(&self.text, event, &picked, &mut text, TEXT_CHARS_MAX)?;
         if text.trim().is_empty() {
             return Err(Failure::Reject(
                 "the text of the message is empty, and Slack takes no message without".to_owned(),
@@ -72,7 +72,7 @@ impl SlackMessage {
         let mut before = r#","blocks":["#;
         for section in &self.sections {
             text.clear();
-            render(section, event, picked, text)?;
+            render(section, event, picked, text, SECTION_CHARS_MAX)?;
             if text.trim().is_empty() || room == 0 {
                 continue;
             }
@@ -91,8 +91,19 @@ impl SlackMessage {
     }
 }
 
-fn render(template: &Template, event: &Event, picked: &Picked<'_, '_>, out: &mut String) -> Result<(), Failure> {
-    template.render(event, picked, out, mrkdwn::push_escaped).map_err(|missing| Failure::Reject(missing.to_string()))
+/// Writes the text, of each value so much that [`mrkdwn::cut`] sees whether it is above `chars_max`.
+fn render(
+    template: &Template,
+    event: &Event,
+    picked: &Picked<'_, '_>,
+    out: &mut String,
+    chars_max: usize,
+) -> Result<(), Failure> {
+    let insert = |out: &mut String, value: &str| {
+        let end = value.char_indices().nth(chars_max + 1).map_or(value.len(), |(at, _)| at);
+        mrkdwn::push_escaped(out, &value[..end]);
+    };
+    template.render(event, picked, out, insert).map_err(|missing| Failure::Reject(missing.to_string()))
 }
 
 fn sections<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Template>, D::Error> {
