@@ -48,6 +48,7 @@ pub struct Destination {
 #[derive(Clone, Debug)]
 pub struct Step {
     plugin: String,
+    is_own: bool,
     settings: Vec<String>,
 }
 
@@ -98,7 +99,7 @@ impl Site {
     pub fn write(&self) -> PathBuf {
         let plugins = self.path().join("plugins");
         fs::create_dir_all(&plugins).expect("the site's folder");
-        for step in self.tenants.iter().flat_map(|tenant| &tenant.steps) {
+        for step in self.tenants.iter().flat_map(|tenant| &tenant.steps).filter(|step| !step.is_own) {
             let file = plugins.join(format!("{}.wasm", step.plugin));
             // A test that put another version there means it.
             if !file.exists() {
@@ -229,7 +230,8 @@ impl Tenant {
             destination.settings.iter().cloned().for_each(&mut add);
         }
         for step in &self.steps {
-            add(format!("\n[[tenant.step]]\nplugin = \"operator/{}\"", step.plugin));
+            let owner = if step.is_own { "" } else { "operator/" };
+            add(format!("\n[[tenant.step]]\nplugin = \"{owner}{}\"", step.plugin));
             step.settings.iter().cloned().for_each(&mut add);
         }
     }
@@ -264,7 +266,12 @@ impl Destination {
 impl Step {
     /// A step of a component that `cargo xtask components` makes; it is put into the plugin folder.
     pub fn of(plugin: &str) -> Self {
-        Self { plugin: plugin.to_owned(), settings: Vec::new() }
+        Self { plugin: plugin.to_owned(), is_own: false, settings: Vec::new() }
+    }
+
+    /// A step of a plugin that the tenant has pushed.
+    pub fn own(plugin: &str) -> Self {
+        Self { is_own: true, ..Self::of(plugin) }
     }
 
     /// Adds a line of its table in the configuration, e.g. `config = { pointer = "/lines" }`.

@@ -216,3 +216,67 @@ async fn promise_6_an_engine_without_its_plugin_folder_runs_the_active_version()
     weft.stop().await;
     audit(&site).await;
 }
+
+#[tokio::test]
+async fn promise_8_a_tenant_pushes_plugins_of_its_own_and_sees_and_changes_nobody_elses() {
+    let crm = Receiver::start().await;
+    let other = Tenant::named("other").sends_to(Destination::at("crm", &crm));
+    let mut site = Site::of([shop(&crm), other]).with_patience_for_plugins();
+    let weft = Weft::start(&site).await;
+    let (shop, other, operator) = (weft.tenant("shop"), weft.tenant("other"), weft.operator());
+    let (first, second) = (component("stamp"), component("stamp-v2"));
+
+    let pushed = shop.client().push_plugin("mark", first.clone(), true).await.expect("it is good");
+    assert_eq!(pushed.change.expect("it was to be active").active, version_of(&first));
+    let kept = shop.client().push_plugin("mark", second.clone(), false).await.expect("it is good");
+    assert_eq!((kept.change, kept.digest), (None, version_of(&second)), "it is kept, and nothing changes");
+    let refused = shop.client().push_plugin("mark", "no component".into(), true).await.expect_err("it is none");
+    assert!(refused.to_string().contains("not a WebAssembly component"), "{refused}");
+
+    let names =
+        |plugins: Vec<Plugin>| plugins.into_iter().map(|plugin| (plugin.tenant, plugin.name)).collect::<Vec<_>>();
+    let of_operator = (None, "stamp".to_owned());
+    let own = (Some("shop".to_owned()), "mark".to_owned());
+    let seen = shop.client().plugins().await.expect("a list").plugins;
+    assert_eq!(seen.iter().find(|it| it.name == "mark").expect("its own").versions.len(), 3);
+    assert_eq!(names(seen), [of_operator.clone(), own.clone()]);
+    assert_eq!(names(other.client().plugins().await.expect("a list").plugins), [of_operator.clone()]);
+    assert_eq!(names(operator.client().plugins().await.expect("a list").plugins), [of_operator, own]);
+    let wish = ActivateRequest { digest: version_of(&second), mode: None };
+    let not_its = other.client().activate_plugin("mark", &wish).await.expect_err("it is not its own");
+    assert!(not_its.to_string().contains("no plugin"), "{not_its}");
+    for of_operator in ["operator/stamp", "operator/mark"] {
+        let not_allowed =
+            shop.client().push_plugin(of_operator, first.clone(), true).await.expect_err("the operator's");
+        assert!(not_allowed.to_string().contains("only the operator's key"), "{not_allowed}");
+    }
+    weft.stop().await;
+
+    // What is bound is the tenant's, after a restart, too; the operator may act for it.
+    site.change("shop", |shop| shop.without_steps().runs(Step::own("mark")));
+    let weft = Weft::start(&site).await;
+    let shop = weft.tenant("shop");
+    let id = shop.send(order(1)).await;
+    assert_eq!(shop.delivered(&id).await.passes[0].steps[0].version, version_of(&first));
+    shop.client().activate_plugin("mark", &wish).await.expect("its own");
+    let id = shop.send(order(2)).await;
+    assert_eq!(shop.delivered(&id).await.passes[0].steps[0].version, version_of(&second));
+    let back = shop.client().roll_back_plugin("mark").await.expect("there is one before");
+    assert_eq!(back.active, version_of(&first));
+    weft.stop().await;
+    audit(&site).await;
+}
+
+#[tokio::test]
+async fn promise_6_a_plugin_keeps_as_many_versions_as_it_may_and_says_so() {
+    let crm = Receiver::start().await;
+    let site = Site::of([shop(&crm)]).with_patience_for_plugins().limit("plugin_versions_max", 2);
+    let weft = Weft::start(&site).await;
+    let shop = weft.tenant("shop");
+    for content in [component("stamp"), component("stamp-v2"), component("stamp")] {
+        shop.client().push_plugin("mark", content, false).await.expect("there is room, or it is known");
+    }
+    let full = shop.client().push_plugin("mark", component("hostile"), false).await.expect_err("there are two");
+    assert!(full.to_string().contains("plugin_versions_max"), "{full}");
+    weft.stop().await;
+}

@@ -133,12 +133,14 @@ mod tests {
             "weft plugin build --install",
             "weft plugin check target/order-tag.wasm --json",
             "weft plugin test order-tag --no-build --accept --json",
-            "weft plugin run fixtures/large.json --component order-tag.wasm --config {}",
+            "weft plugin run fixtures/large.json --component order-tag.wasm --step-config {}",
             "weft plugin run - --type order.created",
             "weft plugin bench --seconds 1",
             "weft plugin list --json",
             "weft plugin activate json-filter 3f2a --pin",
             "weft plugin rollback json-filter",
+            "weft plugin push target/order-tag.wasm --name order-tag --activate",
+            "weft plugin versions order-tag --json",
             "weft plugin reload",
         ] {
             if let Err(error) = Weft::try_parse_from(line.split(' ')) {

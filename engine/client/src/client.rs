@@ -13,11 +13,14 @@ use url::{Host, Url};
 use crate::error::ClientError;
 use crate::wire::{
     Accepted, ActivateRequest, DeadLetterPage, DeadLetterQuery, Destination, DestinationSecrets, Destinations, Event,
-    PROBLEM_CONTENT_TYPE, PluginChange, PluginFolder, Plugins, Readiness, ReplayReport, ReplayRequest, header,
+    PROBLEM_CONTENT_TYPE, PluginChange, PluginFolder, Plugins, PushedVersion, Readiness, ReplayReport, ReplayRequest,
+    header,
 };
 
 /// From the call to the end of the answer if nothing is said; the longest calls replay ten thousand dead letters.
 const CALL_TIME: Duration = Duration::from_secs(60);
+/// The same for a component that is pushed: compiling an interpreter takes seconds, minutes on a busy machine.
+const PUSH_TIME_MAX: Duration = Duration::from_secs(600);
 /// To a connection: two lost SYN packets, which are sent again after 1 s and 3 s, are survived.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Shorter than the engine keeps an idle connection (30 s), so that no call meets its closing.
@@ -214,6 +217,25 @@ impl Client {
     /// [`ClientError`].
     pub async fn plugins(&self) -> Result<Plugins, ClientError> {
         self.json(self.request(Method::GET, &["v1", "plugins"])).await
+    }
+
+    /// Brings a component as a version of a plugin, and makes it active if that is wished.
+    ///
+    /// # Errors
+    /// [`ClientError`]; it is a refusal of the engine's if the component is not good enough.
+    pub async fn push_plugin(
+        &self,
+        name: &str,
+        component: Bytes,
+        activate: bool,
+    ) -> Result<PushedVersion, ClientError> {
+        let mut url = self.url(&["v1", "plugins", name, "versions"]);
+        if activate {
+            url.query_pairs_mut().append_pair("activate", "true");
+        }
+        let request = self.http.post(url).header(CONTENT_TYPE, "application/wasm");
+        // An interpreter takes longer to compile than other answers may take.
+        self.json(request.timeout(PUSH_TIME_MAX).body(component)).await
     }
 
     /// Makes a version of a plugin active.

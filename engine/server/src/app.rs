@@ -108,7 +108,8 @@ impl App {
         let (stop, stopping) = watch::channel(false);
         let shared = share(store, catalog, clock, &config.limits);
         let registry = start_registry(&config, &shared).await?;
-        pipelines::check_all(&shared.catalog.snapshot(), &shared.versions.snapshot()).map_err(StartError::Pipelines)?;
+        pipelines::check_all(&shared.catalog.snapshot(), &shared.versions.snapshot(), &registry.latest())
+            .map_err(StartError::Pipelines)?;
         let listener = TcpListener::bind(config.listen)
             .await
             .map_err(|source| StartError::Listen { address: config.listen, source })?;
@@ -295,6 +296,7 @@ impl Shared {
             metrics: self.metrics.clone(),
             health: self.health.clone(),
             event_body_bytes: self.limits.event_body_bytes,
+            component_bytes: self.limits.component_bytes,
         }
     }
 }
@@ -366,6 +368,7 @@ async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegist
         folder: config.plugins.folder.clone(),
         limits: config.limits.call_limits(),
         component_bytes_max: config.limits.component_bytes,
+        versions_max: config.limits.plugin_versions,
     };
     Ok(PluginRegistry::start(parts, settings).await?)
 }

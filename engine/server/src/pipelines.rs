@@ -6,16 +6,16 @@ use weft_plugin_host::Version;
 
 use crate::catalog::{Catalog, Tenant};
 use crate::config::check_pipeline;
-use crate::plugins::{PluginKey, Versions};
+use crate::plugins::{FolderReport, PluginKey, Versions};
 
-/// Checks every pipeline against the active versions.
+/// Checks every pipeline against the active versions; `folder` knows why there is none of a plugin.
 ///
 /// # Errors
 /// Everything that is wrong, a line each: a plugin without an active version, a role that it lacks, a route in the middle.
-pub fn check_all(catalog: &Catalog, versions: &Versions) -> Result<(), Vec<String>> {
+pub fn check_all(catalog: &Catalog, versions: &Versions, folder: &FolderReport) -> Result<(), Vec<String>> {
     let mut problems = Vec::new();
     for tenant in catalog.tenants() {
-        problems.extend(missing_plugins(tenant, versions));
+        problems.extend(missing_plugins(tenant, versions, folder));
         problems.extend(pipeline_problems(tenant, |plugin| versions.get(&PluginKey::of(tenant.id, plugin))));
     }
     problems.sort_unstable();
@@ -52,7 +52,7 @@ fn pipeline_problems<'v>(tenant: &Tenant, version: impl Fn(&PluginRef) -> Option
     problems.into_iter().map(|problem| format!("tenant {}: {problem}", tenant.name)).collect()
 }
 
-fn missing_plugins(tenant: &Tenant, versions: &Versions) -> Vec<String> {
+fn missing_plugins(tenant: &Tenant, versions: &Versions, folder: &FolderReport) -> Vec<String> {
     let missing =
         tenant.pipeline.steps.iter().filter(|step| !versions.contains_key(&PluginKey::of(tenant.id, &step.plugin)));
     missing
@@ -66,12 +66,16 @@ fn missing_plugins(tenant: &Tenant, versions: &Versions) -> Vec<String> {
                 .collect();
             known.sort_unstable();
             let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+            let way_out = match &step.plugin {
+                PluginRef::Operator(name) => match folder.refusal_of(name) {
+                    Some(reason) => format!("its file was refused: {reason}"),
+                    None => format!("put {name}.wasm into the plugin folder"),
+                },
+                PluginRef::Own(name) => format!("push it first: weft plugin push {name}.wasm --activate"),
+            };
             format!(
-                "tenant {}: step {} binds {}, which has no active version (known: {known}); put {}.wasm into the plugin folder",
-                tenant.name,
-                step.name,
-                step.plugin,
-                step.plugin.name()
+                "tenant {}: step {} binds {}, which has no active version (known: {known}); {way_out}",
+                tenant.name, step.name, step.plugin
             )
         })
         .collect()

@@ -81,7 +81,7 @@ pub(super) enum Verb {
         event_type: Option<String>,
         /// The step's configuration, in the place of the fixture's
         #[arg(long, value_name = "JSON")]
-        config: Option<String>,
+        step_config: Option<String>,
     },
     /// Measure a plugin on its fixtures, a fresh instance for each call
     Bench {
@@ -126,7 +126,9 @@ impl Verb {
             }
             Self::Check { path, json } => check(&path, json),
             Self::Test { folder, no_build, accept, json } => test(&folder, no_build, accept, json),
-            Self::Run { fixture, component, event_type, config } => run(&fixture, &component, event_type, config),
+            Self::Run { fixture, component, event_type, step_config } => {
+                run(&fixture, &component, event_type, step_config)
+            }
             Self::Bench { folder, seconds } => bench(&folder, Duration::from_secs(seconds)),
         }
     }
@@ -321,7 +323,7 @@ fn run_fixture(
     }
     .with_context(shown)?;
     if let Some(config) = config {
-        fixture = fixture.configured(serde_json::from_str(config).context("--config is no JSON")?);
+        fixture = fixture.configured(serde_json::from_str(config).context("--step-config is no JSON")?);
     }
     stand.run(version, &fixture).with_context(shown)
 }

@@ -3,9 +3,13 @@
 mod author;
 
 use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Subcommand};
+use weft_client::Client;
 use weft_client::wire::{
     self, ActivateRequest, PluginChange, PluginFile, PluginFolder, PluginMode, PluginVersion, Plugins, VersionState,
 };
@@ -46,6 +50,25 @@ enum Verb {
         #[arg(long)]
         follow: bool,
     },
+    /// Bring a component as a version of a plugin: a tenant's own with --tenant or a tenant's key, else the operator's
+    Push {
+        /// The component
+        file: PathBuf,
+        /// Which plugin [default: the file's name without .wasm]
+        #[arg(long)]
+        name: Option<String>,
+        /// Make it active as well
+        #[arg(long)]
+        activate: bool,
+    },
+    /// List the versions of one plugin
+    Versions {
+        /// Which plugin
+        name: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Go back to the version that was active before, and stay there
     Rollback {
         /// Which plugin
@@ -65,15 +88,12 @@ impl Plugin {
     /// # Errors
     /// Why it could not be done.
     pub(crate) async fn run(self, config: &ConfigPath) -> anyhow::Result<ExitCode> {
-        let verb = match self.verb {
+        let engine = self.engine;
+        let client = || engine.client(config);
+        match self.verb {
             Verb::Author(verb) => return verb.run(),
-            verb @ (Verb::List { .. } | Verb::Activate { .. } | Verb::Rollback { .. } | Verb::Reload { .. }) => verb,
-        };
-        let client = self.engine.client(config)?;
-        match verb {
-            Verb::Author(_) => {}
             Verb::List { json } => {
-                let list = client.plugins().await?;
+                let list = client()?.plugins().await?;
                 if json { print::json(&list)? } else { print::out(&listed(&list))? }
             }
             Verb::Activate { name, digest, pin, follow } => {
@@ -82,11 +102,20 @@ impl Plugin {
                     (false, true) => Some(PluginMode::Following),
                     (false, false) => None,
                 };
-                print::out(&changed(&client.activate_plugin(&name, &ActivateRequest { digest, mode }).await?))?;
+                print::out(&changed(&client()?.activate_plugin(&name, &ActivateRequest { digest, mode }).await?))?;
             }
-            Verb::Rollback { name } => print::out(&changed(&client.roll_back_plugin(&name).await?))?,
+            Verb::Push { file, name, activate } => print::out(&push(&client()?, &file, name, activate).await?)?,
+            Verb::Versions { name, json } => {
+                let bare = name.strip_prefix("operator/").unwrap_or(&name);
+                let list = Plugins { folder: None, plugins: named(client()?.plugins().await?.plugins, bare) };
+                if list.plugins.is_empty() {
+                    anyhow::bail!("there is no plugin {}", plain(&name));
+                }
+                if json { print::json(&list)? } else { print::out(&listed(&list))? }
+            }
+            Verb::Rollback { name } => print::out(&changed(&client()?.roll_back_plugin(&name).await?))?,
             Verb::Reload { json } => {
-                let folder = client.reload_plugins().await?;
+                let folder = client()?.reload_plugins().await?;
                 if json {
                     print::json(&folder)?;
                 } else {
@@ -97,6 +126,26 @@ impl Plugin {
         }
         Ok(ExitCode::SUCCESS)
     }
+}
+
+async fn push(client: &Client, file: &Path, name: Option<String>, activate: bool) -> anyhow::Result<String> {
+    let component = fs::read(file).with_context(|| format!("could not read {}", file.display()))?;
+    let name = match name {
+        Some(name) => name,
+        None => file.file_stem().context("--name is needed: the file has no name")?.to_string_lossy().into_owned(),
+    };
+    let pushed = client.push_plugin(&name, component.into(), activate).await?;
+    Ok(match &pushed.change {
+        Some(change) => changed(change),
+        None => {
+            let digest = short(&pushed.digest);
+            format!("{name}: {digest} is kept; weft plugin activate {name} {digest}\n")
+        }
+    })
+}
+
+fn named(plugins: Vec<wire::Plugin>, name: &str) -> Vec<wire::Plugin> {
+    plugins.into_iter().filter(|plugin| plugin.name == name).collect()
 }
 
 /// Every plugin with its versions, then what nobody would find otherwise: files that belong to no plugin.

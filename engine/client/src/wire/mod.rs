@@ -23,6 +23,7 @@ pub use destination::{Destination, DestinationSecrets, DestinationStatus, Destin
 pub use event::{Accepted, Attempt, Delivery, DeliveryState, Event, EventState, Pass, Replay, ResponseSample};
 pub use health::Readiness;
 pub use plugin::{
-    ActivateRequest, Plugin, PluginChange, PluginFile, PluginFolder, PluginMode, PluginVersion, Plugins, VersionState,
+    ActivateRequest, Plugin, PluginChange, PluginFile, PluginFolder, PluginMode, PluginVersion, Plugins, PushedVersion,
+    VersionState,
 };
 pub use problem::{PROBLEM_CONTENT_TYPE, PROBLEM_TYPE_PREFIX, Problem};

@@ -106,6 +106,18 @@ pub struct ActivateRequest {
     pub mode: Option<PluginMode>,
 }
 
+/// The answer of `POST /v1/plugins/{name}/versions`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PushedVersion {
+    /// Of which plugin.
+    pub plugin: String,
+    /// What the version is called.
+    pub digest: String,
+    /// What changed, if it was to be made active.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<PluginChange>,
+}
+
 /// What an activation or a rollback changed.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PluginChange {

@@ -29,6 +29,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::{get, post};
+use tokio::sync::Semaphore;
 use weft_store::Store;
 
 use crate::catalog::CurrentCatalog;
@@ -41,6 +42,9 @@ use crate::workers::room::Room;
 
 pub use health::{Health, Phase};
 pub use listen::serve;
+
+/// Components that are read at once; they are compiled one after the other.
+const UPLOADS_MAX: usize = 2;
 
 /// What the API leans on.
 pub struct ApiParts {
@@ -64,6 +68,8 @@ pub struct ApiParts {
     pub health: Health,
     /// See [`weft_core::limits::EVENT_BODY_BYTES`].
     pub event_body_bytes: usize,
+    /// See [`weft_core::limits::COMPONENT_BYTES`].
+    pub component_bytes: usize,
 }
 
 /// What handlers share, grouped by who needs it.
@@ -85,6 +91,9 @@ struct Records {
 struct Operations {
     plugins: PluginRegistry,
     backlog: backlog::Backlog,
+    component_bytes: usize,
+    // Whoever pushes a component holds one.
+    uploads: Semaphore,
     metrics: Arc<Metrics>,
     health: Health,
 }
@@ -93,7 +102,19 @@ type SharedState = Arc<ApiState>;
 
 /// The routes, ready to be served.
 pub fn router(parts: ApiParts) -> Router {
-    let ApiParts { catalog, clock, store, intake, room, claims, plugins, metrics, health, event_body_bytes } = parts;
+    let ApiParts {
+        catalog,
+        clock,
+        store,
+        intake,
+        room,
+        claims,
+        plugins,
+        metrics,
+        health,
+        event_body_bytes,
+        component_bytes,
+    } = parts;
     let state = ApiState {
         catalog,
         ingest: ingest::Ingest {
@@ -104,7 +125,14 @@ pub fn router(parts: ApiParts) -> Router {
             watch: ingest::Watch { metrics: metrics.clone(), health: health.clone() },
         },
         records: Records { store, clock, claims },
-        operations: Operations { plugins, backlog: backlog::Backlog::default(), metrics, health },
+        operations: Operations {
+            plugins,
+            backlog: backlog::Backlog::default(),
+            component_bytes,
+            uploads: Semaphore::new(UPLOADS_MAX),
+            metrics,
+            health,
+        },
     };
     Router::new()
         .route("/v1/events", post(ingest::keep))
@@ -118,6 +146,7 @@ pub fn router(parts: ApiParts) -> Router {
         .route("/v1/destinations/{name}/secret", get(destinations::secret))
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/reload", post(plugins::reload))
+        .route("/v1/plugins/{name}/versions", post(plugins::push))
         .route("/v1/plugins/{name}/activate", post(plugins::activate))
         .route("/v1/plugins/{name}/rollback", post(plugins::rollback))
         .route("/healthz", get(health::alive))

@@ -4,14 +4,17 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::Request;
-use weft_client::wire::{self, ActivateRequest, PluginChange, PluginFolder, PluginVersion, Plugins};
+use serde::Deserialize;
+use weft_client::wire::{self, ActivateRequest, PluginChange, PluginFolder, PluginVersion, Plugins, PushedVersion};
 use weft_core::digest::Digest;
+use weft_core::limits::COMPONENT_BYTES;
 use weft_core::name::Name;
 use weft_store::plugin::{PluginMode, VersionRecord, VersionState};
 
 use super::access::Access;
-use super::params::Segment;
-use super::refusal::{INVALID_BODY, NOT_FOUND, PLUGIN_CONFLICT, Refusal, shortened};
+use super::body::BodyLimit;
+use super::params::{Params, Segment};
+use super::refusal::{INVALID_BODY, INVALID_PARAMETER, NOT_FOUND, PLUGIN_CONFLICT, Refusal, STOPPING, shortened};
 use super::{SharedState, body};
 use crate::catalog::{Caller, Catalog};
 use crate::plugins::{Change, FileOutcome, FileReport, FolderReport, PluginKey, PluginReport, RegistryError};
@@ -29,15 +32,46 @@ pub(super) async fn list(State(state): State<SharedState>, access: Access) -> Re
     Ok(Json(Plugins { folder: is_operator.then(|| folder(&listing.folder)), plugins }))
 }
 
-/// Makes a version of one of the operator's plugins active.
+/// How a version is pushed.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PushParams {
+    /// Makes it active as well.
+    #[serde(default)]
+    activate: bool,
+}
+
+/// Takes a component as a version of a plugin.
+pub(super) async fn push(
+    State(state): State<SharedState>,
+    access: Access,
+    Segment(name): Segment,
+    Params(params): Params<PushParams>,
+    request: Request<Body>,
+) -> Result<Json<PushedVersion>, Refusal> {
+    let key = owned(&access, &name, Unknown::Made)?;
+    let operations = &state.operations;
+    // Few at once, because each holds a whole component.
+    let _turn = operations.uploads.acquire().await.map_err(|_| Refusal::new(&STOPPING, "the engine is stopping"))?;
+    let (parts, body) = request.into_parts();
+    let limit = BodyLimit { bytes: operations.component_bytes, key: COMPONENT_BYTES.key };
+    let component = body::read(&parts.headers, body, limit, |_| Ok(())).await?;
+    let pushed = operations.plugins.push(&key, component, params.activate).await?;
+    Ok(Json(PushedVersion {
+        plugin: key.name().to_string(),
+        digest: pushed.digest.to_string(),
+        change: pushed.change.as_ref().map(change),
+    }))
+}
+
+/// Makes a version of a plugin active.
 pub(super) async fn activate(
     State(state): State<SharedState>,
     access: Access,
     Segment(name): Segment,
     request: Request<Body>,
 ) -> Result<Json<PluginChange>, Refusal> {
-    access.operator_only()?;
-    let key = operators(&name)?;
+    let key = owned(&access, &name, Unknown::Refused)?;
     let (parts, body) = request.into_parts();
     let wanted: ActivateRequest = body::read_json(&parts.headers, body).await?;
     let listing = state.operations.plugins.list().await?;
@@ -57,8 +91,8 @@ pub(super) async fn rollback(
     access: Access,
     Segment(name): Segment,
 ) -> Result<Json<PluginChange>, Refusal> {
-    access.operator_only()?;
-    Ok(Json(change(&state.operations.plugins.rollback(&operators(&name)?).await?)))
+    let key = owned(&access, &name, Unknown::Refused)?;
+    Ok(Json(change(&state.operations.plugins.rollback(&key).await?)))
 }
 
 /// Reads every file of the plugin folder again.
@@ -74,6 +108,7 @@ impl From<RegistryError> for Refusal {
                 Self::new(&NOT_FOUND, error.to_string())
             }
             RegistryError::Refused { .. }
+            | RegistryError::TooManyVersions { .. }
             | RegistryError::NothingBefore { .. }
             | RegistryError::NothingActive { .. }
             | RegistryError::Overtaken { .. } => Self::new(&PLUGIN_CONFLICT, error.to_string()),
@@ -82,10 +117,30 @@ impl From<RegistryError> for Refusal {
     }
 }
 
-/// The operator's plugin of this name, which may be written as a pipeline writes it.
-fn operators(name: &str) -> Result<PluginKey, Refusal> {
-    let bare = name.strip_prefix("operator/").unwrap_or(name);
-    bare.parse::<Name>().map(PluginKey::Operator).map_err(|_| Refusal::no_such("plugin", &shortened(name)))
+/// What to say of a name that can be nobody's.
+#[derive(Clone, Copy)]
+enum Unknown {
+    /// A plugin of this name is to be made.
+    Made,
+    /// A plugin of this name is to be found.
+    Refused,
+}
+
+/// The plugin that the caller calls so: `operator/name`, or the bare name of an own one. The operator's own are the operator's, unless it acts
+/// for a tenant.
+fn owned(access: &Access, name: &str, unknown: Unknown) -> Result<PluginKey, Refusal> {
+    let bare = name.strip_prefix("operator/");
+    let parsed = bare.unwrap_or(name).parse::<Name>().map_err(|error| match unknown {
+        Unknown::Made => Refusal::new(&INVALID_PARAMETER, error.to_string()).key("path"),
+        Unknown::Refused => Refusal::no_such("plugin", &shortened(name)),
+    })?;
+    match access.scope().filter(|_| bare.is_none()) {
+        Some(tenant) => Ok(PluginKey::Tenant(tenant, parsed)),
+        None => {
+            access.operator_only()?;
+            Ok(PluginKey::Operator(parsed))
+        }
+    }
 }
 
 /// The one version whose digest begins with `digits`.

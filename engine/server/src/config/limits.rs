@@ -44,6 +44,7 @@ limits! {
     log_line_bytes: usize = size(LOG_LINE_BYTES);
     step_config_bytes: usize = size(STEP_CONFIG_BYTES);
     component_bytes: usize = size(COMPONENT_BYTES);
+    plugin_versions: usize = size(PLUGIN_VERSIONS);
     /// 0 stands for one less than the cores, at least two.
     plugin_threads: usize = size(PLUGIN_THREADS);
     /// The default of a destination's `connect_timeout`, and the most that it may say.

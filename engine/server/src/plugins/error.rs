@@ -32,6 +32,16 @@ pub enum RegistryError {
         /// Why, for a person.
         reason: String,
     },
+    /// There is no room for another version.
+    #[error(
+        "plugin {key} has {versions_max} versions, which is plugin_versions_max: raise it, or push under another name"
+    )]
+    TooManyVersions {
+        /// Which plugin.
+        key: PluginKey,
+        /// The limit.
+        versions_max: usize,
+    },
     /// There is no version to go back to.
     #[error("plugin {key} has no earlier version to go back to")]
     NothingBefore {

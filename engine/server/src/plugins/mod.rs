@@ -22,6 +22,6 @@ mod tests;
 pub use active::{ActiveVersions, PluginKey, Versions};
 pub use error::RegistryError;
 pub use registry::{PluginRegistry, PluginSettings, RegistryParts};
-pub use report::{Change, FileOutcome, FileReport, FolderReport, PluginListing, PluginReport};
+pub use report::{Change, FileOutcome, FileReport, FolderReport, PluginListing, PluginReport, Pushed};
 pub use switch::PipelineCheck;
 pub use watch::watch;

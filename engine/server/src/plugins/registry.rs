@@ -3,17 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tracing::info;
 use weft_core::digest::Digest;
 use weft_core::limits::CallLimits;
 use weft_plugin_host::PluginHost;
 use weft_store::Store;
-use weft_store::plugin::{Activated, ActivatedBy, PluginMode, PluginRecord, RolledBack, VersionRecord, VersionState};
+use weft_store::plugin::{
+    Activated, ActivatedBy, NewPlugin, NewRefusal, NewVersion, PluginMode, PluginRecord, RolledBack, VersionRecord,
+    VersionState,
+};
 
 use super::active::{ActiveVersions, PluginKey};
 use super::error::RegistryError;
 use super::loader::Loader;
-use super::report::{Change, FolderReport, PluginListing, PluginReport};
+use super::report::{Change, FolderReport, PluginListing, PluginReport, Pushed};
 use super::scan::{Look, Scanner};
 use super::switch::{PipelineCheck, Switch, Wish, key_of};
 use super::task;
@@ -45,6 +49,8 @@ pub struct PluginSettings {
     pub limits: CallLimits,
     /// Largest file that is read; see [`weft_core::limits::COMPONENT_BYTES`].
     pub component_bytes_max: usize,
+    /// Versions of one plugin that are kept; see [`weft_core::limits::PLUGIN_VERSIONS`].
+    pub versions_max: usize,
 }
 
 /// The plugins of this engine. Clones are cheap and share everything.
@@ -59,6 +65,7 @@ struct Inner {
     metrics: Arc<Metrics>,
     switch: Arc<Switch>,
     scanner: Scanner,
+    versions_max: usize,
 }
 
 impl PluginRegistry {
@@ -75,7 +82,9 @@ impl PluginRegistry {
         let switch = Arc::new(Switch::new(store.clone(), active.clone(), loader, check));
         let (folder, bytes_max) = (&settings.folder, settings.component_bytes_max);
         let scanner = Scanner::new(folder, bytes_max, store.clone(), clock.clone(), Arc::clone(&switch));
-        let registry = Self { inner: Arc::new(Inner { store, clock, metrics, switch, scanner }) };
+        let registry = Self {
+            inner: Arc::new(Inner { store, clock, metrics, switch, scanner, versions_max: settings.versions_max }),
+        };
         registry.reload().await?;
         info!("{} plugins run; their folder is {}", active.snapshot().len(), registry.folder().display());
         Ok(registry)
@@ -152,6 +161,55 @@ impl PluginRegistry {
         Ok(changed(Change { key: key.clone(), from, to: digest, mode: mode.unwrap_or(record.mode) }))
     }
 
+    /// Takes a version that a person brings, and makes it active if that is wished. One that is known as good is taken at its word.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; [`RegistryError::Refused`] with what is wrong with the component, which is then remembered.
+    pub async fn push(&self, key: &PluginKey, component: Bytes, activate: bool) -> Result<Pushed, RegistryError> {
+        let this = self.clone();
+        let key = key.clone();
+        task::to_the_end(async move {
+            let digest = this.keep(&key, component).await?;
+            let change = if activate { Some(this.activate(&key, digest, None).await?) } else { None };
+            Ok(Pushed { digest, change })
+        })
+        .await
+    }
+
+    /// Checks a component and keeps it as a version of its plugin, which is made if it is the first.
+    async fn keep(&self, key: &PluginKey, component: Bytes) -> Result<Digest, RegistryError> {
+        let Inner { store, clock, switch, versions_max, .. } = &*self.inner;
+        let digest = Digest::of(&component);
+        let tenant = match key {
+            PluginKey::Operator(_) => None,
+            PluginKey::Tenant(tenant, _) => Some(*tenant),
+        };
+        let new = NewPlugin { fresh: clock.fresh(), tenant, name: key.name().clone() };
+        let record = store.plugin(new, clock.now()).await.map_err(RegistryError::store("make a plugin"))?;
+        let versions = self.versions(&record).await?;
+        let known = versions.iter().find(|version| version.digest == digest);
+        if known.is_some_and(|version| matches!(version.state, VersionState::Ready { .. })) {
+            return Ok(digest);
+        }
+        if known.is_none() && versions.len() >= *versions_max {
+            return Err(RegistryError::TooManyVersions { key: key.clone(), versions_max: *versions_max });
+        }
+        let plugin = record.id;
+        match switch.admit(key, component.clone()).await {
+            Ok(version) => {
+                let new = NewVersion { plugin, digest, component, roles: version.roles().to_vec() };
+                store.save_version(new, clock.now()).await.map_err(RegistryError::store("keep a version"))?;
+                Ok(digest)
+            }
+            Err(reason) => {
+                let component_bytes = component.len() as u64;
+                let refusal = NewRefusal { plugin, digest, component_bytes, reason: reason.clone() };
+                store.save_refusal(refusal, clock.now()).await.map_err(RegistryError::store("keep a refusal"))?;
+                Err(RegistryError::Refused { key: key.clone(), digest, reason })
+            }
+        }
+    }
+
     /// Goes back to the version that was active before the present one. No file brings the one that is left back; a
     /// changed file is activated as ever, unless the plugin is pinned.
     ///
@@ -182,6 +240,11 @@ impl PluginRegistry {
                 Ok(Change { to, ..change })
             }
         }
+    }
+
+    /// The folder as it was last looked at.
+    pub fn latest(&self) -> FolderReport {
+        self.inner.scanner.latest()
     }
 
     /// The folder that is watched, absolute.

@@ -63,6 +63,21 @@ impl FolderReport {
         self.files.iter().any(|file| file.outcome == FileOutcome::Settling)
     }
 
+    /// Why the file of this plugin was refused, if it was.
+    pub fn refusal_of(&self, plugin: &Name) -> Option<&str> {
+        self.files.iter().filter(|file| file.plugin.as_ref() == Some(plugin)).find_map(|file| match &file.outcome {
+            FileOutcome::Refused { reason } => Some(&**reason),
+            FileOutcome::Activated { .. }
+            | FileOutcome::Active
+            | FileOutcome::Settling
+            | FileOutcome::Pinned
+            | FileOutcome::RolledBack
+            | FileOutcome::Superseded
+            | FileOutcome::Ignored { .. }
+            | FileOutcome::Gone => None,
+        })
+    }
+
     /// The file of this name.
     pub fn file(&self, name: &str) -> Option<&FileReport> {
         self.files.iter().find(|file| file.file == name)
@@ -144,4 +159,13 @@ pub struct Change {
     pub to: Digest,
     /// Whether files may change it from here on.
     pub mode: PluginMode,
+}
+
+/// A version that a person brought.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pushed {
+    /// What it is called.
+    pub digest: Digest,
+    /// What changed, if it was to be made active.
+    pub change: Option<Change>,
 }

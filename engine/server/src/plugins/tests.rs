@@ -112,11 +112,15 @@ impl Bench {
             active: active.clone(),
             check: Arc::new({
                 let pipelines = Arc::clone(&pipelines);
-                move |key, roles| pipelines.check(key, roles)
+                move |key, version| pipelines.check(key, version.roles())
             }),
         };
-        let settings =
-            PluginSettings { folder: root.path().join("plugins"), limits, component_bytes_max: COMPONENT_BYTES_MAX };
+        let settings = PluginSettings {
+            folder: root.path().join("plugins"),
+            limits,
+            component_bytes_max: COMPONENT_BYTES_MAX,
+            versions_max: 3,
+        };
         let registry = PluginRegistry::start(parts, settings).await.expect("a start");
         Self { root, store, clock, active, pipelines, registry }
     }

@@ -4,7 +4,7 @@ use weft_client::wire::{Accepted, Destinations};
 
 use super::served::{DEPOT, SHOP, Sent, Served};
 
-const ROUTES: [(&str, &str); 13] = [
+const ROUTES: [(&str, &str); 14] = [
     ("POST", "/v1/events"),
     ("GET", "/v1/events/evt_01h455vb4pex5vsknk084sn02q"),
     ("GET", "/v1/dead-letters"),
@@ -15,8 +15,9 @@ const ROUTES: [(&str, &str); 13] = [
     ("GET", "/v1/destinations/crm/secret"),
     ("GET", "/v1/plugins"),
     ("POST", "/v1/plugins/reload"),
-    ("POST", "/v1/plugins/x/activate"),
-    ("POST", "/v1/plugins/x/rollback"),
+    ("POST", "/v1/plugins/operator%2Fx/versions"),
+    ("POST", "/v1/plugins/operator%2Fx/activate"),
+    ("POST", "/v1/plugins/operator%2Fx/rollback"),
     ("GET", "/metrics"),
 ];
 
