@@ -31,6 +31,7 @@ impl Site {
     /// Puts a file in the place of a plugin's component, as careful people do: written aside, then renamed.
     pub fn put_plugin(&self, name: &str, content: &[u8]) {
         let folder = self.path().join("plugins");
+        fs::create_dir_all(&folder).expect("the site's folder");
         let aside = folder.join(format!(".{name}.new"));
         fs::write(&aside, content).expect("the site's folder");
         fs::rename(aside, folder.join(format!("{name}.wasm"))).expect("the site's folder");

@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod faults;
+mod languages;
 mod ledger;
 mod promise_1;
 mod promise_2;

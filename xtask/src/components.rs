@@ -13,11 +13,15 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Deserialize;
+use wasm_encoder::{ComponentSection as _, CustomSection};
 
 use crate::command;
 use crate::project::{PLUGINS, Package, Project, TEST_GUESTS};
 use toolchain::Toolchain;
 pub(crate) use toolchain::{WASI_TARGET, wasi_target_present};
+
+/// The custom section in which a component describes itself; `weft-plugin-host` reads it.
+const DESCRIPTION: &str = "weft:plugin";
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -122,12 +126,23 @@ fn compile(
             .iter()
             .find(|(manifest_path, _)| *manifest_path == guest.manifest_path)
             .with_context(|| format!("cargo built no wasm file for `{}`", guest.package))?;
-        let component = toolchain.component(module)?;
+        let component = described(toolchain.component(module)?, &guest.manifest_path)?;
         let target = project.components().join(guest.file_name());
         put(&component, &target)?;
         Ok(target)
     };
     guests.iter().map(place).collect()
+}
+
+/// `component` with what the plugin says about itself, if a `plugin.json` stands beside its manifest.
+fn described(mut component: Vec<u8>, manifest_path: &Path) -> Result<Vec<u8>> {
+    let path = manifest_path.with_file_name("plugin.json");
+    if path.exists() {
+        let description = fs::read(&path).with_context(|| format!("could not read {}", path.display()))?;
+        let section = CustomSection { name: DESCRIPTION.into(), data: description.into() };
+        section.append_to_component(&mut component);
+    }
+    Ok(component)
 }
 
 /// Where guests are built with `feature`.

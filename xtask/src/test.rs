@@ -4,6 +4,7 @@
 //! is *left out* and named, with the way to get it; with `--install` it is fetched, and a left-out stage is a failure.
 
 mod dependencies;
+mod languages;
 mod lints;
 mod postgres;
 mod promises;
@@ -58,7 +59,7 @@ struct Stage {
 }
 
 /// All stages, cheap ones first; components come before the tests that load them, and bring the target that lints need.
-const STAGES: [Stage; 16] = [
+const STAGES: [Stage; 17] = [
     Stage { name: "format", run: lints::format },
     Stage { name: "tidy", run: |run| passed(tidy::run(run.project)) },
     Stage { name: "unused", run: dependencies::unused },
@@ -72,6 +73,7 @@ const STAGES: [Stage; 16] = [
     Stage { name: "tests", run: suites::workspace },
     Stage { name: "postgres", run: suites::postgres },
     Stage { name: "receivers", run: suites::receivers },
+    Stage { name: "languages", run: suites::languages },
     Stage { name: "failpoints", run: suites::failpoints },
     Stage { name: "system calls", run: suites::system_calls },
     Stage { name: "mounts", run: suites::mounts },

@@ -7,6 +7,7 @@
 use jsonschema::Validator;
 use serde::Deserialize;
 use serde_json::Value;
+use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasmparser::{Parser, Payload};
 
 use crate::refusal::Refusal;
@@ -17,8 +18,6 @@ pub const SECTION: &str = "weft:plugin";
 pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
 /// Problems of one configuration that are told at once.
 const PROBLEMS_MAX: usize = 8;
-/// The id of a custom section, in modules and components alike.
-const CUSTOM: u8 = 0;
 
 /// What a plugin says about itself.
 #[derive(Debug)]
@@ -125,14 +124,8 @@ pub fn describe(mut component: Vec<u8>, description: &str) -> Result<Vec<u8>, In
     if section(&component).is_some() {
         return Err(InvalidDescription("the component has a description already".to_owned()));
     }
-    let name = SECTION.as_bytes();
-    let mut content = Vec::with_capacity(description.len() + name.len() + 1);
-    push_length(&mut content, name.len());
-    content.extend(name);
-    content.extend(description.as_bytes());
-    component.push(CUSTOM);
-    push_length(&mut component, content.len());
-    component.extend(content);
+    let section = CustomSection { name: SECTION.into(), data: description.as_bytes().into() };
+    section.append_to_component(&mut component);
     Ok(component)
 }
 
@@ -154,18 +147,6 @@ fn section(component: &[u8]) -> Option<&[u8]> {
         }
     }
     None
-}
-
-/// LEB128, as the format writes every length.
-fn push_length(bytes: &mut Vec<u8>, mut length: usize) {
-    loop {
-        let low = u8::try_from(length & 0x7f).expect("seven bits");
-        length >>= 7;
-        bytes.push(if length == 0 { low } else { low | 0x80 });
-        if length == 0 {
-            return;
-        }
-    }
 }
 
 #[cfg(test)]
@@ -191,11 +172,12 @@ mod tests {
     #[test]
     fn a_description_inside_of_a_part_is_the_parts_own() {
         let inner = describe(EMPTY.to_vec(), &redact("{}")).expect("a component");
-        let mut outer = EMPTY.to_vec();
-        // Section 4 holds a component.
-        outer.push(4);
-        push_length(&mut outer, inner.len());
-        outer.extend(inner);
+        let mut outer = wasm_encoder::Component::new();
+        outer.section(&wasm_encoder::RawSection {
+            id: wasm_encoder::ComponentSectionId::Component.into(),
+            data: &inner,
+        });
+        let outer = outer.finish();
         assert!(section(&outer).is_none());
     }
 

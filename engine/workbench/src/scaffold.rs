@@ -40,9 +40,9 @@ macro_rules! sdk {
 }
 
 const SDK_RUST: &[File] = sdk!("sdk" => "weft/sdk/": "src/bindings.rs", "src/config.rs", "src/export.rs", "src/field.rs",
-    "src/json/children.rs", "src/json/mod.rs", "src/json/number.rs", "src/json/pick.rs", "src/json/pointer.rs",
-    "src/json/value.rs", "src/lib.rs", "src/log.rs", "src/panic.rs", "src/patch.rs", "src/payload.rs", "src/testing.rs",
-    "README.md");
+    "src/json/children.rs", "src/json/mod.rs", "src/json/number.rs", "src/json/pick.rs", "src/json/pointer.rs", "src/json/quote.rs",
+    "src/json/value.rs", "src/lib.rs", "src/log.rs", "src/panic.rs", "src/patch.rs", "src/payload.rs", "src/template.rs",
+    "src/testing.rs", "src/testing/manifest.rs", "src/testing/schema.rs", "README.md");
 const SDK_JAVASCRIPT: &[File] =
     sdk!("javascript" => "weft-plugin/": "package.json", "index.js", "index.d.ts", "guest.js", "README.md");
 const SDK_PYTHON: &[File] = sdk!("python" => "": "weft_plugin/__init__.py", "weft_plugin/guest.py");

@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use weft_client::wire::EventState;
-use weft_tests::{Destination, Program, Receiver, Rewritten, Site, Step, Tenant, Weft, audit, component, order};
+use weft_tests::{
+    Destination, Program, Receiver, Rewritten, Site, Step, Tenant, Weft, audit, component, order, version_of,
+};
 
 fn shop(receiver: &Receiver) -> Tenant {
     Tenant::named("shop").sends_to(Destination::at("crm", receiver))
@@ -87,17 +89,38 @@ async fn a_router_that_names_an_unknown_destination_fails_its_own_events_only() 
 }
 
 #[tokio::test]
-async fn a_plugin_that_is_configured_with_nonsense_names_place_and_rule() {
+async fn a_configuration_that_breaks_its_plugins_schema_keeps_the_engine_from_starting_with_place_and_rule() {
     let crm = Receiver::start().await;
-    let split = Step::of("split-array").with(r#"config = { pointr = "/lines" }"#);
+    let split = Step::of("split-array").with(r#"config = { pointr = "/lines", max_parts = 0 }"#);
     let site = Site::of([shop(&crm).runs(split)]).with_patience_for_plugins();
+    let served = Program::run(&["serve"], &site.write(), &[]).ended().await;
+    assert_eq!((served.code, &*served.stdout), (Some(1), ""), "{served:?}");
+    // The last word, not only what was logged on the way.
+    let told = served.stderr.lines().filter(|line| !line.contains(" WARN ")).collect::<Vec<_>>().join("\n");
+    for words in ["step split-array: configuration:", "'pointr'", "/max_parts: 0 is less than", "\"pointer\""] {
+        assert!(told.contains(words), "{words:?} is missing: {told}");
+    }
+}
+
+#[tokio::test]
+async fn promise_6_a_version_whose_schema_refuses_a_bound_configuration_does_not_take_over() {
+    let crm = Receiver::start().await;
+    let step = Step::of("hostile").with(r#"roles = ["filter"]"#).with(r#"config = { do = "keep" }"#);
+    let site = Site::of([shop(&crm).runs(step)]).with_patience_for_plugins();
     let weft = Weft::start(&site).await;
-    let shop = weft.tenant("shop");
+    let (shop, operator) = (weft.tenant("shop"), weft.operator());
+    let stricter = r#"{"name": "hostile", "version": "2", "config": {"required": ["mood"]}}"#;
+    let stricter = weft_plugin_host::describe(component("hostile").to_vec(), stricter).expect("described");
+    site.put_plugin("hostile", &stricter);
+    let folder = operator.client().reload_plugins().await.expect("it can be read");
+    let file = folder.files.iter().find(|file| file.file == "hostile.wasm").expect("it was seen");
+    assert_eq!(file.outcome, "refused", "{file:?}");
+    for words in ["tenant shop: step hostile: configuration:", "mood"] {
+        assert!(file.detail.contains(words), "{words:?} is missing: {}", file.detail);
+    }
     let id = shop.send(order(1)).await;
-    let event = shop.until(&id, "its end", |event| event.state.word() == "dead").await;
-    let EventState::Dead { reason, .. } = &event.state else { panic!("dead: {event:?}") };
-    assert!(reason.contains("configuration") && reason.contains("pointr"), "{reason}");
-    assert_eq!(event.passes.len(), 1, "it is refused for good, not tried again");
+    let event = shop.delivered(&id).await;
+    assert_eq!(event.passes[0].steps[0].version, version_of(&component("hostile")), "the one before serves on");
     weft.stop().await;
     audit(&site).await;
 }

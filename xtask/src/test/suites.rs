@@ -11,10 +11,9 @@ use std::process::Command;
 use anyhow::{Context, Result, bail};
 use weft_private_postgres::SERVER_VARIABLE;
 
-use super::receivers;
 use super::tally::Selection;
 use super::tool::Sought;
-use super::{Ending, Run};
+use super::{Ending, Run, languages, receivers};
 use crate::project::{PLUGINS, Project};
 use crate::{apt, command};
 
@@ -36,7 +35,13 @@ const MOUNTS: Suite = Suite { module: "mounts::" };
 /// Receivers in other languages.
 const RECEIVERS: Suite = Suite { module: "receivers::" };
 
+/// Plugins in other languages.
+const LANGUAGES: Suite = Suite { module: "languages::" };
+
 /// Where the tests find those.
+const LANGUAGES_VARIABLE: &str = "WEFT_LANGUAGES";
+
+/// Where the tests find the receivers.
 const RECEIVERS_VARIABLE: &str = "WEFT_RECEIVERS";
 
 /// What tests that need Postgres have in their path.
@@ -97,6 +102,15 @@ pub(super) fn receivers(run: &mut Run<'_>) -> Result<Ending> {
         Sought::Missing(ending) => return Ok(ending),
     };
     ignored_tests(run, &RECEIVERS, &[(RECEIVERS_VARIABLE, &folder)])
+}
+
+/// Plugins in every language, as `weft plugin new` makes them.
+pub(super) fn languages(run: &mut Run<'_>) -> Result<Ending> {
+    let folder = match languages::seek(run, &binary(run.project))? {
+        Sought::Found(folder) => folder,
+        Sought::Missing(ending) => return Ok(ending),
+    };
+    ignored_tests(run, &LANGUAGES, &[(LANGUAGES_VARIABLE, &folder)])
 }
 
 pub(super) fn failpoints(run: &mut Run<'_>) -> Result<Ending> {
