@@ -22,6 +22,12 @@ impl Caller {
         Self { client: Client::new(options).expect("a client for this machine") }
     }
 
+    pub(crate) fn acting_for(address: SocketAddr, key: &str, tenant: &str) -> Self {
+        let options =
+            ClientOptions { tenant: Some(tenant.to_owned()), ..ClientOptions::new(format!("http://{address}"), key) };
+        Self { client: Client::new(options).expect("a client for this machine") }
+    }
+
     /// The typed client itself, for what has no word here.
     pub const fn client(&self) -> &Client {
         &self.client

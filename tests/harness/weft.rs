@@ -73,6 +73,11 @@ impl<'s> Weft<'s> {
         Caller::new(self.address, &self.site.key(name))
     }
 
+    /// The API as the operator sees it who acts for a tenant.
+    pub fn operator_for(&self, tenant: &str) -> Caller {
+        Caller::acting_for(self.address, &self.site.operator_key(), tenant)
+    }
+
     /// The API as the operator sees it.
     pub fn operator(&self) -> Caller {
         Caller::new(self.address, &self.site.operator_key())

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use bytes::Bytes;
-use weft_client::wire::{ActivateRequest, Event, Plugin, VersionState};
+use weft_client::wire::{ActivateRequest, DryRunRequest, Event, Plugin, VersionState};
 use weft_tests::{
     Caller, Destination, Engine, Load, Receiver, Rewritten, Site, Step, Tenant, Weft, audit, component, order,
     version_of, within,
@@ -240,7 +240,7 @@ async fn promise_8_a_tenant_pushes_plugins_of_its_own_and_sees_and_changes_nobod
     let seen = shop.client().plugins().await.expect("a list").plugins;
     assert_eq!(seen.iter().find(|it| it.name == "mark").expect("its own").versions.len(), 3);
     assert_eq!(names(seen), [of_operator.clone(), own.clone()]);
-    assert_eq!(names(other.client().plugins().await.expect("a list").plugins), [of_operator.clone()]);
+    assert_eq!(names(other.client().plugins().await.expect("a list").plugins), std::slice::from_ref(&of_operator));
     assert_eq!(names(operator.client().plugins().await.expect("a list").plugins), [of_operator, own]);
     let wish = ActivateRequest { digest: version_of(&second), mode: None };
     let not_its = other.client().activate_plugin("mark", &wish).await.expect_err("it is not its own");
@@ -279,4 +279,53 @@ async fn promise_6_a_plugin_keeps_as_many_versions_as_it_may_and_says_so() {
     let full = shop.client().push_plugin("mark", component("hostile"), false).await.expect_err("there are two");
     assert!(full.to_string().contains("plugin_versions_max"), "{full}");
     weft.stop().await;
+}
+
+#[tokio::test]
+async fn promise_6_a_dry_run_says_what_another_version_would_have_made_of_stored_events_and_changes_nothing() {
+    let crm = Receiver::start().await;
+    let filter = Step::of("hostile").with(r#"roles = ["transform"]"#).with(r#"config = { do = "keep" }"#);
+    let site = Site::of([shop(&crm), Tenant::named("other").sends_to(Destination::at("crm", &crm)).runs(filter)]);
+    let site = site.with_patience_for_plugins();
+    let weft = Weft::start(&site).await;
+    let (shop, operator) = (weft.tenant("shop"), weft.operator_for("shop"));
+    const EVENTS: usize = 150;
+    for number in 1..=EVENTS {
+        shop.send(order(number)).await;
+    }
+    weft.operator().drained().await;
+    weft.tenant("other").send(order(1)).await;
+    let push = |content| operator.client().push_plugin("operator/stamp", content, false);
+    let (second, stranger) =
+        (push(component("stamp-v2")).await.expect("it is good"), push(component("hostile")).await.expect("it is good"));
+
+    let asked = |digest: &str, last| DryRunRequest { digest: digest[..12].to_owned(), last, since: None };
+    let mut told = Vec::new();
+    let wanted = asked(&second.digest, 1000);
+    let result = operator.client().dry_run_plugin("operator/stamp", &wanted, |done, of| told.push((done, of))).await;
+    let result = result.expect("it can be tried");
+    assert_eq!((result.events, result.same, result.changed), (150, 0, 150), "the attribute is another: {result:?}");
+    assert_eq!((result.now.deliveries, result.then.deliveries), (150, 150));
+    assert_eq!(result.then.ends, [("outputs".to_owned(), 150)].into());
+    assert_eq!(result.examples.len(), 10);
+    assert_ne!(result.examples[0].now, result.examples[0].then);
+    assert_eq!(told, [(64, 1000), (128, 1000), (150, 1000)], "progress is told page by page");
+
+    let active = version_of(&component("stamp"));
+    let same = operator.client().dry_run_plugin("operator/stamp", &asked(&active, 100), |_, _| {}).await;
+    let same = same.expect("it can be tried");
+    assert_eq!((same.events, same.same, same.examples.len()), (100, 100, 0), "{same:?}");
+    let other = operator.client().dry_run_plugin("operator/stamp", &asked(&stranger.digest, 5), |_, _| {}).await;
+    assert_eq!(other.expect("it can be tried").changed, 5, "what sets no attribute is another plugin");
+
+    let operator_alone = weft.operator();
+    let no_tenant = operator_alone.client().dry_run_plugin("operator/stamp", &wanted, |_, _| {}).await;
+    assert!(no_tenant.expect_err("whose events?").to_string().contains("weft-tenant"));
+    let too_many = operator.client().dry_run_plugin("operator/stamp", &asked(&active, 100_001), |_, _| {}).await;
+    assert!(too_many.expect_err("too many").to_string().contains("100000"));
+    let deliveries = shop.client().plugins().await.expect("a list").plugins;
+    assert_eq!(deliveries[1].active.as_deref(), Some(&*active), "nothing became active");
+    assert_eq!(crm.got(EVENTS + 1).await.len(), EVENTS + 1, "nothing more was sent");
+    weft.stop().await;
+    assert_eq!(audit(&site).await.events.routed, (EVENTS + 1) as u64);
 }

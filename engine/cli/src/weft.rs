@@ -141,6 +141,7 @@ mod tests {
             "weft plugin rollback json-filter",
             "weft plugin push target/order-tag.wasm --name order-tag --activate",
             "weft plugin versions order-tag --json",
+            "weft plugin dry-run operator/order-tag 3f2a --last 100000 --since 2026-01-31T12:00:00Z --json",
             "weft plugin reload",
         ] {
             if let Err(error) = Weft::try_parse_from(line.split(' ')) {

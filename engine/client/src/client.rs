@@ -1,26 +1,26 @@
 //! The client: one method for each route.
 
+mod lines;
+mod plugins;
+
 use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::redirect::Policy;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use url::{Host, Url};
 
 use crate::error::ClientError;
 use crate::wire::{
-    Accepted, ActivateRequest, DeadLetterPage, DeadLetterQuery, Destination, DestinationSecrets, Destinations, Event,
-    PROBLEM_CONTENT_TYPE, PluginChange, PluginFolder, Plugins, PushedVersion, Readiness, ReplayReport, ReplayRequest,
-    header,
+    Accepted, DeadLetterPage, DeadLetterQuery, Destination, DestinationSecrets, Destinations, Event,
+    PROBLEM_CONTENT_TYPE, Readiness, ReplayReport, ReplayRequest, header,
 };
 
 /// From the call to the end of the answer if nothing is said; the longest calls replay ten thousand dead letters.
 const CALL_TIME: Duration = Duration::from_secs(60);
-/// The same for a component that is pushed: compiling an interpreter takes seconds, minutes on a busy machine.
-const PUSH_TIME_MAX: Duration = Duration::from_secs(600);
 /// To a connection: two lost SYN packets, which are sent again after 1 s and 3 s, are survived.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 /// Shorter than the engine keeps an idle connection (30 s), so that no call meets its closing.
@@ -211,57 +211,6 @@ impl Client {
         self.json(self.request(Method::GET, &["v1", "destinations", name, "secret"])).await
     }
 
-    /// All plugins with their versions.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn plugins(&self) -> Result<Plugins, ClientError> {
-        self.json(self.request(Method::GET, &["v1", "plugins"])).await
-    }
-
-    /// Brings a component as a version of a plugin, and makes it active if that is wished.
-    ///
-    /// # Errors
-    /// [`ClientError`]; it is a refusal of the engine's if the component is not good enough.
-    pub async fn push_plugin(
-        &self,
-        name: &str,
-        component: Bytes,
-        activate: bool,
-    ) -> Result<PushedVersion, ClientError> {
-        let mut url = self.url(&["v1", "plugins", name, "versions"]);
-        if activate {
-            url.query_pairs_mut().append_pair("activate", "true");
-        }
-        let request = self.http.post(url).header(CONTENT_TYPE, "application/wasm");
-        // An interpreter takes longer to compile than other answers may take.
-        self.json(request.timeout(PUSH_TIME_MAX).body(component)).await
-    }
-
-    /// Makes a version of a plugin active.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn activate_plugin(&self, name: &str, wanted: &ActivateRequest) -> Result<PluginChange, ClientError> {
-        self.json(self.request(Method::POST, &["v1", "plugins", name, "activate"]).json(wanted)).await
-    }
-
-    /// Goes back to the version of a plugin that was active before.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn roll_back_plugin(&self, name: &str) -> Result<PluginChange, ClientError> {
-        self.json(self.request(Method::POST, &["v1", "plugins", name, "rollback"])).await
-    }
-
-    /// Has every file of the plugin folder read again.
-    ///
-    /// # Errors
-    /// [`ClientError`].
-    pub async fn reload_plugins(&self) -> Result<PluginFolder, ClientError> {
-        self.json(self.request(Method::POST, &["v1", "plugins", "reload"])).await
-    }
-
     /// Finds out whether the engine lives; needs no key.
     ///
     /// # Errors
@@ -309,9 +258,18 @@ impl Client {
     }
 
     async fn call(&self, request: RequestBuilder) -> Result<Answer, ClientError> {
+        let (url, response) = self.begin(request).await?;
+        self.whole(url, response).await
+    }
+
+    async fn begin(&self, request: RequestBuilder) -> Result<(String, Response), ClientError> {
         let request = request.build().map_err(ClientError::Setup)?;
         let url = request.url().to_string();
         let response = self.http.execute(request).await.map_err(|error| self.no_answer(&url, error))?;
+        Ok((url, response))
+    }
+
+    async fn whole(&self, url: String, response: Response) -> Result<Answer, ClientError> {
         let status = response.status();
         let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         let is_problem = content_type.is_some_and(|value| value.starts_with(PROBLEM_CONTENT_TYPE));

@@ -46,6 +46,12 @@ pub enum ClientError {
         #[source]
         source: reqwest::Error,
     },
+    /// The engine began to answer and could not finish.
+    #[error("it was broken off: {reason}")]
+    BrokenOff {
+        /// What the engine said of it.
+        reason: String,
+    },
     /// The engine refused, and said why.
     #[error("{0}")]
     Refused(Box<Problem>),
@@ -74,6 +80,7 @@ impl ClientError {
             | Self::Connect { .. }
             | Self::Timeout { .. }
             | Self::Broken { .. }
+            | Self::BrokenOff { .. }
             | Self::Unexpected { .. } => None,
         }
     }

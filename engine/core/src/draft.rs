@@ -21,7 +21,7 @@ pub const ATTRIBUTES_MAX: usize = 64;
 const CONTENT_TYPE_BYTES_MAX: usize = 256;
 
 /// An output in the making.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Draft {
     /// 0, or the place of this output after a split.
     pub output: u32,

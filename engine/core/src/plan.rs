@@ -16,7 +16,7 @@ use crate::limits::CallLimits;
 use crate::ordering_key::OrderingKey;
 
 /// An output whose way is known.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoutedOutput {
     /// The output.
     pub draft: Draft,

@@ -139,11 +139,15 @@ fn schema(schema: &Value) -> Result<Validator, InvalidDescription> {
 fn section(component: &[u8]) -> Option<&[u8]> {
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
-        match payload.ok()? {
-            Payload::ModuleSection { .. } | Payload::ComponentSection { .. } => depth += 1,
-            Payload::End(_) => depth = depth.saturating_sub(1),
-            Payload::CustomSection(custom) if depth == 0 && custom.name() == SECTION => return Some(custom.data()),
-            _ => {}
+        let payload = payload.ok()?;
+        if matches!(payload, Payload::ModuleSection { .. } | Payload::ComponentSection { .. }) {
+            depth += 1;
+        } else if matches!(payload, Payload::End(_)) {
+            depth = depth.saturating_sub(1);
+        } else if let (0, Payload::CustomSection(custom)) = (depth, &payload)
+            && custom.name() == SECTION
+        {
+            return Some(custom.data());
         }
     }
     None

@@ -4,6 +4,8 @@
 //! its lock, plugins, workers, and the API last. Stopping is in the order of the journey, so that what is under way
 //! finishes and what waits goes back to the store.
 
+mod registry;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread::JoinHandle as ThreadHandle;
@@ -13,7 +15,6 @@ use tokio::net::TcpListener;
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinHandle;
 use weft_outbound::{Sender, SenderConfig};
-use weft_plugin_host::{HostConfig, PluginHost};
 use weft_store::work::PassKey;
 use weft_store::{Store, StoreAt, StoreOptions};
 
@@ -23,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Limits};
 use crate::declare::Declarer;
 use crate::pipelines;
-use crate::plugins::{ActiveVersions, PluginRegistry, PluginSettings, RegistryParts};
+use crate::plugins::{ActiveVersions, PluginRegistry};
 use crate::secrets::{KeyHash, SealKey, operator_key, random_bytes};
 use crate::start_error::StartError;
 use crate::telemetry::Metrics;
@@ -49,8 +50,6 @@ use crate::workers::upkeep::Upkeep;
 const COMMITTERS: usize = 2;
 /// Finished passes and attempts that wait for a commit; beyond it, threads and attempts wait.
 const FINISHED_MAX: usize = 2_048;
-/// Instances beside those of the plugin threads: for probes.
-const SPARE_INSTANCES: u32 = 4;
 /// How much longer than the longest attempt a stop may take before it is cut short.
 const STOP_MARGIN: Duration = Duration::from_secs(10);
 
@@ -107,7 +106,7 @@ impl App {
         let catalog = CurrentCatalog::new(declarer.declare(&config, secrets, operator).await?);
         let (stop, stopping) = watch::channel(false);
         let shared = share(store, catalog, clock, &config.limits);
-        let registry = start_registry(&config, &shared).await?;
+        let registry = registry::start_registry(&config, &shared).await?;
         pipelines::check_all(&shared.catalog.snapshot(), &shared.versions.snapshot(), &registry.latest())
             .map_err(StartError::Pipelines)?;
         let listener = TcpListener::bind(config.listen)
@@ -185,7 +184,7 @@ impl Shared {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         };
-        let count = plugin_threads(&self.limits);
+        let count = registry::plugin_threads(&self.limits);
         let threads = start_plugin_threads(count, &self.hand_over.passes, &runner, &finished_passes)
             .map_err(StartError::Threads)?;
         drop(finished_passes);
@@ -290,6 +289,7 @@ impl Shared {
             catalog: self.catalog.clone(),
             intake,
             room: Room::new(RoomLimits { events: self.limits.ingest_events, bytes: self.limits.ingest_bytes }),
+            dry_runs: registry::dry_runs(self, &registry),
             plugins: registry,
             claims: self.hand_over.claims.clone(),
             clock: self.clock.clone(),
@@ -329,7 +329,7 @@ fn share(store: Store, catalog: CurrentCatalog, clock: Clock, limits: &Limits) -
         passes: PassQueue::new(PassLimits {
             waiting: limits.passes_in_memory,
             bytes: limits.bytes_in_memory,
-            threads: plugin_threads(limits),
+            threads: registry::plugin_threads(limits),
         }),
         claims: ClaimsWake::default(),
         term: LeaseTerm { owner: store.start_number(), lasts: limits.lease },
@@ -343,41 +343,6 @@ fn share(store: Store, catalog: CurrentCatalog, clock: Clock, limits: &Limits) -
         versions: ActiveVersions::default(),
         health: Health::default(),
         limits: limits.clone(),
-    }
-}
-
-async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegistry, StartError> {
-    let threads = u32::try_from(plugin_threads(&config.limits)).unwrap_or(u32::MAX);
-    let host = PluginHost::new(&HostConfig {
-        instances_max: threads.saturating_add(SPARE_INSTANCES),
-        component_bytes_max: config.limits.component_bytes,
-        memory_bytes_max: config.limits.guest_memory_bytes,
-    })?;
-    let (catalog, versions) = (shared.catalog.clone(), shared.versions.clone());
-    let parts = RegistryParts {
-        store: shared.store.clone(),
-        host,
-        clock: shared.clock.clone(),
-        metrics: shared.metrics.clone(),
-        active: shared.versions.clone(),
-        check: Arc::new(move |key, version| {
-            pipelines::check_with(&catalog.snapshot(), &versions.snapshot(), key, version)
-        }),
-    };
-    let settings = PluginSettings {
-        folder: config.plugins.folder.clone(),
-        limits: config.limits.call_limits(),
-        component_bytes_max: config.limits.component_bytes,
-        versions_max: config.limits.plugin_versions,
-    };
-    Ok(PluginRegistry::start(parts, settings).await?)
-}
-
-/// 0 in the configuration stands for one less than the cores, at least two.
-fn plugin_threads(limits: &Limits) -> usize {
-    match limits.plugin_threads {
-        0 => std::thread::available_parallelism().map_or(2, |cores| cores.get().saturating_sub(1).max(2)),
-        count => count,
     }
 }
 

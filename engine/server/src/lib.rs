@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod clock;
 pub mod config;
 pub mod declare;
+pub mod dry_run;
 mod generated;
 pub mod pipelines;
 pub mod plugins;

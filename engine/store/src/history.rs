@@ -2,11 +2,14 @@
 
 use weft_core::attempt::Attempt;
 use weft_core::delivery::RequestParts;
-use weft_core::event::{EventType, Header};
+use weft_core::event::{Event, EventType, Header};
 use weft_core::id::{DeliveryId, DestinationId, EventId, ReplayId, TenantId};
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
 use weft_core::trace::PassTrace;
+
+use crate::error::StoreError;
+use crate::store::Store;
 
 /// One event with all that was done for it.
 #[derive(Clone, Debug)]
@@ -217,4 +220,43 @@ pub enum DeliveryState {
         /// Why.
         reason: String,
     },
+}
+
+impl Store {
+    /// Everything that is known about an event; nothing if it is another tenant's than `tenant`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event(&self, tenant: Option<TenantId>, id: EventId) -> Result<Option<EventRecord>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.event(tenant, id).await,
+            Self::Postgres(store) => store.event(tenant, id).await,
+        }
+    }
+
+    /// A tenant's events as they were accepted, before `before`, newest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn events_before(&self, tenant: TenantId, before: EventId, limit: u32) -> Result<Vec<Event>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.events_before(tenant, before, limit).await,
+            Self::Postgres(store) => store.events_before(tenant, before, limit).await,
+        }
+    }
+
+    /// The event that a delivery came from; nothing if it is another tenant's than `tenant`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn event_of_delivery(
+        &self,
+        tenant: Option<TenantId>,
+        id: DeliveryId,
+    ) -> Result<Option<EventId>, StoreError> {
+        match self {
+            Self::Sqlite(store) => store.event_of_delivery(tenant, id).await,
+            Self::Postgres(store) => store.event_of_delivery(tenant, id).await,
+        }
+    }
 }

@@ -4,14 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use weft_core::id::{DeliveryId, DestinationId, EventId, TenantId};
+use weft_core::id::{DeliveryId, DestinationId};
 use weft_core::limits::DEDUPE_HOURS;
 use weft_core::time::Timestamp;
 
 use crate::at::StoreAt;
 use crate::dead_letter::{DeadLetterCursor, DeadLetterFilter, DeadLetterPage};
 use crate::error::{OpenError, StoreError};
-use crate::history::EventRecord;
 use crate::postgres::{PostgresSnapshot, PostgresStore};
 use crate::replay::{NewDeliveryReplay, NewEventReplay, Replayed};
 use crate::snapshot::Snapshot;
@@ -326,32 +325,6 @@ impl Store {
         match self {
             Self::Sqlite(store) => store.replay_events(replays, now).await,
             Self::Postgres(store) => store.replay_events(replays, now).await,
-        }
-    }
-
-    /// Everything that is known about an event; nothing if it is another tenant's than `tenant`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn event(&self, tenant: Option<TenantId>, id: EventId) -> Result<Option<EventRecord>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.event(tenant, id).await,
-            Self::Postgres(store) => store.event(tenant, id).await,
-        }
-    }
-
-    /// The event that a delivery came from; nothing if it is another tenant's than `tenant`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn event_of_delivery(
-        &self,
-        tenant: Option<TenantId>,
-        id: DeliveryId,
-    ) -> Result<Option<EventId>, StoreError> {
-        match self {
-            Self::Sqlite(store) => store.event_of_delivery(tenant, id).await,
-            Self::Postgres(store) => store.event_of_delivery(tenant, id).await,
         }
     }
 

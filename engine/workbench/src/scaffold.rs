@@ -27,7 +27,9 @@ macro_rules! files {
 /// What plugins in all languages have; they do the same, so that they have the same fixtures.
 const ANY: &[File] = files!("any": "plugin.json", "fixtures/large.json", "fixtures/large.expected.json", "fixtures/small.json",
     "fixtures/small.expected.json");
-const RUST: &[File] = files!("rust": "Cargo.toml", "build.rs", "src/lib.rs", "weft/sdk/Cargo.toml", "README.md");
+const RUST: &[File] = files!("rust": "Cargo.toml", "build.rs", "src/lib.rs", "README.md");
+/// The SDK's own manifest inherits from its workspace, which a new plugin has not.
+const SDK_MANIFEST: &[File] = &[("weft/sdk/Cargo.toml", include_str!("../templates/rust/sdk.toml"))];
 const JAVASCRIPT: &[File] = files!("javascript": "package.json", "package-lock.json", "plugin.js", "README.md");
 const TYPESCRIPT: &[File] =
     files!("typescript": "package.json", "package-lock.json", "plugin.ts", "tsconfig.json", "README.md");
@@ -58,7 +60,7 @@ pub fn scaffold(parent: &Path, name: &Name, language: Language) -> Result<std::p
     }
     let wit: &[File] = &[("wit/weft.wit", WIT)];
     let parts: &[&[File]] = match language {
-        Language::Rust => &[ANY, RUST, SDK_RUST, wit],
+        Language::Rust => &[ANY, RUST, SDK_RUST, SDK_MANIFEST, wit],
         Language::JavaScript => &[ANY, JAVASCRIPT, SDK_JAVASCRIPT],
         Language::TypeScript => &[ANY, TYPESCRIPT, SDK_JAVASCRIPT],
         Language::Python => &[ANY, PYTHON, SDK_PYTHON],

@@ -25,7 +25,6 @@ use weft_server::telemetry::Metrics;
 use weft_server::workers::pass::{PassContext, rehearse};
 
 use crate::fixture::{Fixture, Place, pairs};
-use crate::shown;
 
 /// Instances at once: one for each output of a call chain, one after the other.
 const INSTANCES_MAX: u32 = 4;
@@ -123,7 +122,7 @@ impl Stand {
                 metrics: &self.metrics,
             },
         );
-        Ok(Run { outcome: shown::outcome(&rehearsal), steps: rehearsal.trace.steps })
+        Ok(Run { outcome: rehearsal.shown(), steps: rehearsal.trace.steps })
     }
 
     /// A tenant with one step, which sees all that the fixture has.

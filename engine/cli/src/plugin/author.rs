@@ -127,7 +127,7 @@ impl Verb {
             Self::Check { path, json } => check(&path, json),
             Self::Test { folder, no_build, accept, json } => test(&folder, no_build, accept, json),
             Self::Run { fixture, component, event_type, step_config } => {
-                run(&fixture, &component, event_type, step_config)
+                run(&fixture, &component, event_type.as_deref(), step_config.as_deref())
             }
             Self::Bench { folder, seconds } => bench(&folder, Duration::from_secs(seconds)),
         }
@@ -328,10 +328,10 @@ fn run_fixture(
     stand.run(version, &fixture).with_context(shown)
 }
 
-fn run(fixture: &Path, component: &Path, event_type: Option<String>, config: Option<String>) -> Result<ExitCode> {
+fn run(fixture: &Path, component: &Path, event_type: Option<&str>, config: Option<&str>) -> Result<ExitCode> {
     let stand = Stand::new(CALL_MAX)?;
     let version = load(&stand, &component_at(component)?)?;
-    let run = run_fixture(&stand, &version, fixture, event_type.as_deref(), config.as_deref())?;
+    let run = run_fixture(&stand, &version, fixture, event_type, config)?;
     for line in log_lines(&run.steps) {
         print::say(&line);
     }

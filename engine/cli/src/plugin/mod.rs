@@ -1,6 +1,7 @@
 //! `weft plugin`: which versions there are, and which one runs; and what is done before there is one.
 
 mod author;
+mod dry_run;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -61,6 +62,8 @@ enum Verb {
         #[arg(long)]
         activate: bool,
     },
+    /// Try a version on stored events, without effect, and compare it with the active one
+    DryRun(dry_run::DryRun),
     /// List the versions of one plugin
     Versions {
         /// Which plugin
@@ -105,6 +108,7 @@ impl Plugin {
                 print::out(&changed(&client()?.activate_plugin(&name, &ActivateRequest { digest, mode }).await?))?;
             }
             Verb::Push { file, name, activate } => print::out(&push(&client()?, &file, name, activate).await?)?,
+            Verb::DryRun(dry_run) => return dry_run.run(&client()?).await,
             Verb::Versions { name, json } => {
                 let bare = name.strip_prefix("operator/").unwrap_or(&name);
                 let list = Plugins { folder: None, plugins: named(client()?.plugins().await?.plugins, bare) };

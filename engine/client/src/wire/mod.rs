@@ -5,6 +5,7 @@
 
 mod dead_letter;
 mod destination;
+mod dry_run;
 mod event;
 pub mod header;
 mod health;
@@ -20,6 +21,7 @@ pub use dead_letter::{
     ReplayResult, ReplayVerdict,
 };
 pub use destination::{Destination, DestinationSecrets, DestinationStatus, Destinations};
+pub use dry_run::{DryRunExample, DryRunLine, DryRunRequest, DryRunResult, DryRunSide};
 pub use event::{Accepted, Attempt, Delivery, DeliveryState, Event, EventState, Pass, Replay, ResponseSample};
 pub use health::Readiness;
 pub use plugin::{

@@ -10,6 +10,7 @@ mod backlog;
 mod body;
 mod dead_letters;
 mod destinations;
+mod dry_runs;
 mod events;
 mod health;
 mod ingest;
@@ -34,6 +35,7 @@ use weft_store::Store;
 
 use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
+use crate::dry_run::DryRuns;
 use crate::plugins::PluginRegistry;
 use crate::telemetry::Metrics;
 use crate::workers::claims_wake::ClaimsWake;
@@ -62,6 +64,8 @@ pub struct ApiParts {
     pub claims: ClaimsWake,
     /// For what a person changes about plugins.
     pub plugins: PluginRegistry,
+    /// For what a person tries before that.
+    pub dry_runs: DryRuns,
     /// What is scraped.
     pub metrics: Arc<Metrics>,
     /// What `/readyz` answers.
@@ -94,6 +98,7 @@ struct Operations {
     component_bytes: usize,
     // Whoever pushes a component holds one.
     uploads: Semaphore,
+    dry_runs: DryRuns,
     metrics: Arc<Metrics>,
     health: Health,
 }
@@ -110,6 +115,7 @@ pub fn router(parts: ApiParts) -> Router {
         room,
         claims,
         plugins,
+        dry_runs,
         metrics,
         health,
         event_body_bytes,
@@ -130,6 +136,7 @@ pub fn router(parts: ApiParts) -> Router {
             backlog: backlog::Backlog::default(),
             component_bytes,
             uploads: Semaphore::new(UPLOADS_MAX),
+            dry_runs,
             metrics,
             health,
         },
@@ -147,6 +154,7 @@ pub fn router(parts: ApiParts) -> Router {
         .route("/v1/plugins", get(plugins::list))
         .route("/v1/plugins/reload", post(plugins::reload))
         .route("/v1/plugins/{name}/versions", post(plugins::push))
+        .route("/v1/plugins/{name}/dry-run", post(dry_runs::start))
         .route("/v1/plugins/{name}/activate", post(plugins::activate))
         .route("/v1/plugins/{name}/rollback", post(plugins::rollback))
         .route("/healthz", get(health::alive))

@@ -119,7 +119,7 @@ impl From<RegistryError> for Refusal {
 
 /// What to say of a name that can be nobody's.
 #[derive(Clone, Copy)]
-enum Unknown {
+pub(super) enum Unknown {
     /// A plugin of this name is to be made.
     Made,
     /// A plugin of this name is to be found.
@@ -128,7 +128,7 @@ enum Unknown {
 
 /// The plugin that the caller calls so: `operator/name`, or the bare name of an own one. The operator's own are the operator's, unless it acts
 /// for a tenant.
-fn owned(access: &Access, name: &str, unknown: Unknown) -> Result<PluginKey, Refusal> {
+pub(super) fn owned(access: &Access, name: &str, unknown: Unknown) -> Result<PluginKey, Refusal> {
     let bare = name.strip_prefix("operator/");
     let parsed = bare.unwrap_or(name).parse::<Name>().map_err(|error| match unknown {
         Unknown::Made => Refusal::new(&INVALID_PARAMETER, error.to_string()).key("path"),
@@ -144,7 +144,7 @@ fn owned(access: &Access, name: &str, unknown: Unknown) -> Result<PluginKey, Ref
 }
 
 /// The one version whose digest begins with `digits`.
-fn digest(versions: &[VersionRecord], digits: &str) -> Result<Digest, Refusal> {
+pub(super) fn digest(versions: &[VersionRecord], digits: &str) -> Result<Digest, Refusal> {
     const RULE: &str = "1 to 64 hexadecimal digits";
     let wanted = digits.to_ascii_lowercase();
     if !(1..=64).contains(&wanted.len()) || !wanted.bytes().all(|digit| digit.is_ascii_hexdigit()) {

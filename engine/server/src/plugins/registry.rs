@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tracing::info;
 use weft_core::digest::Digest;
 use weft_core::limits::CallLimits;
-use weft_plugin_host::PluginHost;
+use weft_plugin_host::{PluginHost, Version};
 use weft_store::Store;
 use weft_store::plugin::{
     Activated, ActivatedBy, NewPlugin, NewRefusal, NewVersion, PluginMode, PluginRecord, RolledBack, VersionRecord,
@@ -138,17 +138,9 @@ impl PluginRegistry {
         mode: Option<PluginMode>,
     ) -> Result<Change, RegistryError> {
         let record = self.find(key).await?;
+        let version = self.version(key, digest).await?;
         let versions = self.versions(&record).await?;
-        let version = versions.iter().find(|version| version.digest == digest);
-        match version.map(|version| &version.state) {
-            None => return Err(RegistryError::UnknownVersion { key: key.clone(), digest }),
-            Some(VersionState::Refused { reason }) => {
-                return Err(RegistryError::Refused { key: key.clone(), digest, reason: reason.clone() });
-            }
-            Some(VersionState::Ready { .. }) => {}
-        }
         let mode = mode.or_else(|| (newest_good(&versions) != Some(digest)).then_some(PluginMode::Pinned));
-        let version = self.inner.switch.admit_stored(key, digest).await?;
         let wish = Wish { plugin: record.id, key: key.clone(), by: ActivatedBy::Person, mode };
         let from = match self.inner.switch.activate(wish, version).await? {
             Activated::Done { previous } => previous,
@@ -207,6 +199,23 @@ impl PluginRegistry {
                 store.save_refusal(refusal, clock.now()).await.map_err(RegistryError::store("keep a refusal"))?;
                 Err(RegistryError::Refused { key: key.clone(), digest, reason })
             }
+        }
+    }
+
+    /// A version of a plugin, ready to run, whether it is active or not.
+    ///
+    /// # Errors
+    /// [`RegistryError`]; [`RegistryError::Refused`] also if a pipeline could not run it.
+    pub async fn version(&self, key: &PluginKey, digest: Digest) -> Result<Version, RegistryError> {
+        let record = self.find(key).await?;
+        match self.versions(&record).await?.into_iter().find(|version| version.digest == digest) {
+            Some(VersionRecord { state: VersionState::Ready { .. }, .. }) => {
+                self.inner.switch.admit_stored(key, digest).await
+            }
+            Some(VersionRecord { state: VersionState::Refused { reason }, .. }) => {
+                Err(RegistryError::Refused { key: key.clone(), digest, reason })
+            }
+            None => Err(RegistryError::UnknownVersion { key: key.clone(), digest }),
         }
     }
 

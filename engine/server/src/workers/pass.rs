@@ -5,6 +5,7 @@
 //! plugin's fault.
 
 mod rehearsal;
+mod shown;
 
 use std::time::Duration;
 

@@ -6,6 +6,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::{PgPool, PgRow};
 use uuid::Uuid;
 use weft_core::attempt::Attempt;
+use weft_core::event::Event;
 use weft_core::id::{DeliveryId, EventId, TenantId};
 
 use super::session::moment;
@@ -14,6 +15,7 @@ use crate::error::{StoreError, unavailable};
 use crate::history::EventRecord;
 use crate::rows::Cells;
 use crate::rows::history::{attempt, delivery_record, event_record, pass_record, replay_record};
+use crate::rows::work::accepted;
 
 statements! {
     EVENT = "\
@@ -66,6 +68,17 @@ LEFT JOIN responses ON responses.delivery = attempts.delivery AND responses.numb
 WHERE deliveries.event = $1
 ORDER BY attempts.delivery, attempts.number";
 
+    /// Events of tenant $1 before event $2, newest first, at most $3.
+    EVENTS_BEFORE = "\
+SELECT
+    events.id, tenants.id AS tenant, events.source, events.external_id, events.ordering_key, events.type,
+    events.content_type, events.headers, events.body AS bytes, events.received_at
+FROM events
+JOIN tenants ON tenants.seq = events.tenant
+WHERE tenants.id = $1 AND events.id < $2
+ORDER BY events.id DESC
+LIMIT $3";
+
     EVENT_OF_DELIVERY = "\
 SELECT deliveries.event AS id, tenants.id AS tenant
 FROM deliveries
@@ -114,6 +127,18 @@ async fn attempts(conn: &mut PgConnection, event: Uuid) -> Result<HashMap<Delive
         attempts.entry(cells.id("delivery")?).or_default().push(attempt(&cells)?);
     }
     Ok(attempts)
+}
+
+/// A tenant's events as they were accepted, before `before`, newest first.
+pub(super) async fn events_before(
+    readers: &PgPool,
+    tenant: TenantId,
+    before: EventId,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let query = sqlx::query(EVENTS_BEFORE).bind(tenant.uuid()).bind(before.uuid()).bind(i64::from(limit));
+    let rows = query.fetch_all(readers).await.map_err(unavailable("read events"))?;
+    rows.iter().map(|row| accepted(&Cells::new(row, "events", "id"))).collect()
 }
 
 /// The event that a delivery came from.

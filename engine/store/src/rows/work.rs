@@ -11,7 +11,14 @@ use crate::work::{DeliveryWork, Lease, PassWork};
 
 /// An event, or a replay of one, to run a pass for.
 pub(crate) fn pass_work(cells: &Cells<'_>, lease: Lease) -> Result<PassWork, StoreError> {
-    let event = Event {
+    let event = accepted(cells)?;
+    let number = cells.number::<u32>("passes")?.saturating_add(1);
+    Ok(PassWork { event: Arc::new(event), replay: cells.maybe_id("replay")?, number, lease })
+}
+
+/// An event as it was accepted.
+pub(crate) fn accepted(cells: &Cells<'_>) -> Result<Event, StoreError> {
+    Ok(Event {
         id: cells.id("id")?,
         tenant: cells.id("tenant")?,
         source: cells.text("source")?,
@@ -22,9 +29,7 @@ pub(crate) fn pass_work(cells: &Cells<'_>, lease: Lease) -> Result<PassWork, Sto
         headers: cells.json("headers")?,
         body: cells.bytes("bytes")?,
         received_at: cells.time("received_at")?,
-    };
-    let number = cells.number::<u32>("passes")?.saturating_add(1);
-    Ok(PassWork { event: Arc::new(event), replay: cells.maybe_id("replay")?, number, lease })
+    })
 }
 
 /// A delivery to send.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use sqlx::SqliteConnection;
 use sqlx::sqlite::{SqlitePool, SqliteRow};
 use weft_core::attempt::Attempt;
+use weft_core::event::Event;
 use weft_core::id::{DeliveryId, EventId, TenantId};
 
 use super::statements::{bytes, statements};
@@ -12,6 +13,7 @@ use crate::error::{StoreError, unavailable};
 use crate::history::EventRecord;
 use crate::rows::Cells;
 use crate::rows::history::{attempt, delivery_record, event_record, pass_record, replay_record};
+use crate::rows::work::accepted;
 
 statements! {
     EVENT = "\
@@ -67,6 +69,18 @@ LEFT JOIN responses ON responses.delivery = attempts.delivery AND responses.numb
 WHERE deliveries.event = ?1
 ORDER BY attempts.delivery, attempts.number";
 
+    /// Events of tenant ?1 before event ?2, newest first, at most ?3.
+    EVENTS_BEFORE = "\
+SELECT
+    events.id, tenants.id AS tenant, events.source, events.external_id, events.ordering_key, events.type,
+    events.content_type, events.headers, bodies.bytes, events.received_at
+FROM events
+JOIN tenants ON tenants.seq = events.tenant
+JOIN bodies ON bodies.seq = events.body
+WHERE tenants.id = ?1 AND events.id < ?2
+ORDER BY events.id DESC
+LIMIT ?3";
+
     EVENT_OF_DELIVERY = "\
 SELECT events.id, tenants.id AS tenant
 FROM deliveries
@@ -120,6 +134,18 @@ async fn attempts(conn: &mut SqliteConnection, event: i64) -> Result<HashMap<i64
         attempts.entry(cells.int("delivery")?).or_default().push(attempt(&cells)?);
     }
     Ok(attempts)
+}
+
+/// A tenant's events as they were accepted, before `before`, newest first.
+pub(super) async fn events_before(
+    readers: &SqlitePool,
+    tenant: TenantId,
+    before: EventId,
+    limit: u32,
+) -> Result<Vec<Event>, StoreError> {
+    let query = sqlx::query(EVENTS_BEFORE).bind(bytes(&tenant).to_vec()).bind(bytes(&before).to_vec()).bind(limit);
+    let rows = query.fetch_all(readers).await.map_err(unavailable("read events"))?;
+    rows.iter().map(|row| accepted(&Cells::new(row, "events", "id"))).collect()
 }
 
 /// The event that a delivery came from.

@@ -35,6 +35,7 @@ use sqlx::sqlite::SqlitePool;
 use tokio::sync::watch;
 use weft_core::destination::DestinationStatus;
 use weft_core::digest::Digest;
+use weft_core::event::Event;
 use weft_core::id::{DeliveryId, DestinationId, EventId, PluginId, TenantId};
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
@@ -210,6 +211,15 @@ impl SqliteStore {
 
     pub(crate) async fn event(&self, tenant: Option<TenantId>, id: EventId) -> Result<Option<EventRecord>, StoreError> {
         history::event(&self.shared.readers, tenant, id).await
+    }
+
+    pub(crate) async fn events_before(
+        &self,
+        tenant: TenantId,
+        before: EventId,
+        limit: u32,
+    ) -> Result<Vec<Event>, StoreError> {
+        history::events_before(&self.shared.readers, tenant, before, limit).await
     }
 
     pub(crate) async fn event_of_delivery(

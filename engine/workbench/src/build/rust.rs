@@ -48,8 +48,9 @@ fn has_target(folder: &Path) -> Result<bool> {
 /// The wasm file that cargo made of the package at `manifest`.
 fn module(told: &str, manifest: &Path) -> Option<PathBuf> {
     let artifacts = told.lines().filter_map(|line| serde_json::from_str::<Artifact>(line).ok());
-    let files = artifacts.filter(|artifact| artifact.manifest_path == manifest).flat_map(|artifact| artifact.filenames);
-    files.filter(|file| file.extension().is_some_and(|ending| ending == "wasm")).last()
+    let mut files =
+        artifacts.filter(|artifact| artifact.manifest_path == manifest).flat_map(|artifact| artifact.filenames);
+    files.rfind(|file| file.extension().is_some_and(|ending| ending == "wasm"))
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! A pass without effect: what the steps would make of an event, for whoever tries a plugin before it goes live.
 
+use serde_json::Value;
 use weft_core::contract::Failure;
 use weft_core::draft::{Draft, ViewTexts};
 use weft_core::event::Event;
 use weft_core::plan::{Plan, RoutedOutput};
 use weft_core::trace::PassTrace;
 
-use super::{Ended, Pass, PassContext, Stepped};
+use super::{Ended, Pass, PassContext, Stepped, shown};
 use crate::workers::step_run::PassBudget;
 
 /// What a pass would have done.
@@ -18,8 +19,20 @@ pub struct Rehearsal {
     pub outcome: Outcome,
 }
 
+impl Rehearsal {
+    /// The word for how it would have ended.
+    pub fn end(&self) -> &'static str {
+        shown::end(self)
+    }
+
+    /// The outcome as JSON, for people and for fixtures: what was decided and what would go out, without ids and times.
+    pub fn shown(&self) -> Value {
+        shown::outcome(self)
+    }
+}
+
 /// How a pass would have ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// These outputs would go on.
     Outputs {

@@ -1,5 +1,8 @@
 //! Keeping events.
 
+use std::sync::Arc;
+
+use weft_core::event::Event;
 use weft_core::id::DeliveryId;
 use weft_store::StoreError;
 use weft_store::history::{DeliveryState, EventState};
@@ -105,4 +108,28 @@ async fn many_calls_at_once_are_all_answered_in_their_own_order() {
         assert_eq!(answers, vec![Ingested::New; asked]);
     }
     scene.is_sound().await;
+}
+
+#[tokio::test]
+async fn events_are_read_back_as_they_were_accepted_newest_first_page_by_page_and_of_one_tenant() {
+    let scene = Scene::new().await;
+    let of_another = Arc::new(Event { tenant: tenant(2), ..Event::clone(&event(12)) });
+    let events = vec![
+        routed(10, &[1]),
+        waiting(11),
+        kept(of_another, FirstWay::NoDestination),
+        kept(event(13), FirstWay::NoDestination),
+    ];
+    scene.keep(events).await;
+    let page = scene.store.events_before(tenant(1), event(99).id, 2).await.expect("a page");
+    assert_eq!(
+        page.iter().map(|it| it.id).collect::<Vec<_>>(),
+        [event(13).id, event(11).id],
+        "whatever became of them"
+    );
+    assert_eq!((&page[0].body, page[0].received_at), (&event(13).body, at(0)));
+    assert_eq!(page[0].event_type, event(13).event_type);
+    let rest = scene.store.events_before(tenant(1), page[1].id, 2).await.expect("a page");
+    assert_eq!(rest.iter().map(|it| it.id).collect::<Vec<_>>(), [event(10).id]);
+    assert_eq!(scene.store.events_before(tenant(1), rest[0].id, 2).await.expect("a page").len(), 0);
 }

@@ -1,37 +1,41 @@
-//! How an outcome is written down, and how two of them differ.
+//! How the outcome of a rehearsal is written down: in fixtures, and in what a dry run found.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
-use similar::{ChangeTag, TextDiff};
 use weft_core::contract::{Failure, Overrides, Patch, Recipients, Target};
 use weft_core::event::{Header, is_json};
 use weft_core::plan::RoutedOutput;
 use weft_core::trace::Answer;
-use weft_server::workers::pass::{Outcome, Rehearsal};
 
-/// Lines around a difference.
-const CONTEXT_LINES: usize = 3;
+use super::rehearsal::{Outcome, Rehearsal};
+
+/// The word for how a pass would have ended.
+pub(super) fn end(rehearsal: &Rehearsal) -> &'static str {
+    match &rehearsal.outcome {
+        Outcome::Outputs { .. } => "outputs",
+        Outcome::Dropped { .. } => "dropped",
+        Outcome::TooManyDeliveries(_) => "too many deliveries",
+        Outcome::Failed { .. } if matches!(last_answer(rehearsal), Some(Answer::Fault { .. })) => "fault",
+        Outcome::Failed { failure: Failure::Reject(_), .. } => "rejected",
+        Outcome::Failed { failure: Failure::Retry { .. }, .. } => "retry",
+    }
+}
 
 /// An outcome as fixtures expect it: what was decided and what would go out, without times.
-pub(crate) fn outcome(rehearsal: &Rehearsal) -> Value {
-    match &rehearsal.outcome {
-        Outcome::Outputs { outputs, .. } => {
-            json!({"outcome": "outputs", "outputs": outputs.iter().map(output).collect::<Vec<_>>()})
-        }
-        Outcome::Dropped { reason, .. } => json!({"outcome": "dropped", "reason": reason}),
+pub(super) fn outcome(rehearsal: &Rehearsal) -> Value {
+    let mut shown = match &rehearsal.outcome {
+        Outcome::Outputs { outputs, .. } => json!({"outputs": outputs.iter().map(output).collect::<Vec<_>>()}),
+        Outcome::Dropped { reason, .. } => json!({"reason": reason}),
+        Outcome::TooManyDeliveries(count) => json!({"deliveries": count}),
         Outcome::Failed { failure, .. } => match (last_answer(rehearsal), failure) {
-            (Some(Answer::Fault { class, message }), _) => {
-                json!({"outcome": "fault", "class": class.as_str(), "message": message})
-            }
-            (_, Failure::Reject(reason)) => json!({"outcome": "rejected", "reason": reason}),
-            (_, Failure::Retry { reason, after_ms: None }) => json!({"outcome": "retry", "reason": reason}),
-            (_, Failure::Retry { reason, after_ms }) => {
-                json!({"outcome": "retry", "reason": reason, "after_ms": after_ms})
-            }
+            (Some(Answer::Fault { class, message }), _) => json!({"class": class.as_str(), "message": message}),
+            (_, Failure::Reject(reason) | Failure::Retry { reason, after_ms: None }) => json!({"reason": reason}),
+            (_, Failure::Retry { reason, after_ms }) => json!({"reason": reason, "after_ms": after_ms}),
         },
-        Outcome::TooManyDeliveries(count) => json!({"outcome": "too many deliveries", "deliveries": count}),
-    }
+    };
+    shown["outcome"] = end(rehearsal).into();
+    shown
 }
 
 fn last_answer(rehearsal: &Rehearsal) -> Option<&Answer> {
@@ -113,48 +117,4 @@ fn add_members(shown: &mut Map<String, Value>, name: &str, pairs: &[Header]) {
 
 fn members(pairs: &[Header]) -> Value {
     pairs.iter().map(|pair| (pair.name.clone(), Value::from(pair.value.as_str()))).collect::<Map<_, _>>().into()
-}
-
-/// The lines in which two outcomes differ, with some around them: `-` is expected, `+` is what came; `None` if they are equal.
-pub fn difference(expected: &Value, got: &Value) -> Option<String> {
-    if expected == got {
-        return None;
-    }
-    let pretty = |value: &Value| format!("{value:#}\n");
-    let (expected, got) = (pretty(expected), pretty(got));
-    let diff = TextDiff::from_lines(&expected, &got);
-    let mut text = String::new();
-    for (place, group) in diff.grouped_ops(CONTEXT_LINES).iter().enumerate() {
-        if place > 0 {
-            text.push_str("  …\n");
-        }
-        for change in group.iter().flat_map(|operation| diff.iter_changes(operation)) {
-            let sign = match change.tag() {
-                ChangeTag::Delete => "- ",
-                ChangeTag::Insert => "+ ",
-                ChangeTag::Equal => "  ",
-            };
-            text.extend([sign, change.value()]);
-        }
-    }
-    Some(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_difference_shows_what_was_expected_and_what_came() {
-        let expected = json!({"outcome": "outputs", "outputs": [{"data": {"total": 1}, "type": "a"}]});
-        let got = json!({"outcome": "outputs", "outputs": [{"data": {"total": 2}, "type": "a"}]});
-        let difference = difference(&expected, &got).expect("one line");
-        assert!(difference.contains("-         \"total\": 1\n+         \"total\": 2\n"), "{difference}");
-        assert!(difference.contains("      \"type\": \"a\"\n"), "{difference}");
-    }
-
-    #[test]
-    fn equal_outcomes_do_not_differ() {
-        assert_eq!(difference(&json!({"a": 1, "b": 2}), &json!({"b": 2, "a": 1})), None);
-    }
 }
