@@ -238,7 +238,10 @@ async fn promise_8_a_tenant_pushes_plugins_of_its_own_and_sees_and_changes_nobod
     let of_operator = (None, "stamp".to_owned());
     let own = (Some("shop".to_owned()), "mark".to_owned());
     let seen = shop.client().plugins().await.expect("a list").plugins;
-    assert_eq!(seen.iter().find(|it| it.name == "mark").expect("its own").versions.len(), 3);
+    let mark = seen.iter().find(|it| it.name == "mark").expect("its own");
+    assert_eq!(mark.versions.len(), 3);
+    let description = mark.description.as_ref().expect("it describes itself");
+    assert_eq!((&description["name"], &description["config"]["type"]), (&"stamp".into(), &"object".into()));
     assert_eq!(names(seen), [of_operator.clone(), own.clone()]);
     assert_eq!(names(other.client().plugins().await.expect("a list").plugins), std::slice::from_ref(&of_operator));
     assert_eq!(names(operator.client().plugins().await.expect("a list").plugins), [of_operator, own]);

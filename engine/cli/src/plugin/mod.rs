@@ -170,6 +170,10 @@ fn show(text: &mut String, plugin: &wire::Plugin) -> std::fmt::Result {
     let owner = plugin.tenant.as_deref().unwrap_or("operator");
     let roles: Vec<_> = plugin.roles.iter().map(|role| role.as_str()).collect();
     writeln!(text, "{owner}/{}  {}  {}", plugin.name, plugin.mode.as_str(), roles.join(", "))?;
+    if let Some(description) = &plugin.description {
+        let member = |name: &str| plain(description[name].as_str().unwrap_or_default());
+        writeln!(text, "  {} {}: {}", member("name"), member("version"), member("description"))?;
+    }
     if let Some(problem) = &plugin.problem {
         writeln!(text, "  the active version does not run: {}", plain(problem))?;
     }
@@ -252,6 +256,7 @@ mod tests {
             active: Some("a".repeat(64)),
             active_since: None,
             roles: vec![Role::Filter, Role::Transform],
+            description: Some(serde_json::json!({"name": "stamp", "version": "1.0\u{1b}", "description": "Stamps."})),
             problem: None,
             file: Some(file("stamp.wasm", Some("stamp"), "rolled-back", "a person left it")),
             versions: vec![version("c", refused, false), version("b", ready(), true), version("a", ready(), false)],
@@ -261,7 +266,7 @@ mod tests {
         let text = listed(&Plugins { folder: Some(folder), plugins: vec![plugin] });
         assert_eq!(
             text,
-            "operator/stamp  pinned  filter, transform\n  \
+            "operator/stamp  pinned  filter, transform\n  stamp 1.0\\u{1b}: Stamps.\n  \
              file stamp.wasm  bbbbbbbbbbbb  rolled-back: a person left it\n  \
              cccccccccccc  seen 2023-11-14T22:13:20.000Z  70000 bytes  refused: needs\\u{1b} files\n  \
              bbbbbbbbbbbb  seen 2023-11-14T22:13:20.000Z  70000 bytes  rolled back\n  \

@@ -1,6 +1,7 @@
 //! Plugins: their versions, and which one is active.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use weft_core::contract::Role;
 use weft_core::time::Timestamp;
 
@@ -32,6 +33,10 @@ pub struct Plugin {
     pub active_since: Option<Timestamp>,
     /// What the active version exports.
     pub roles: Vec<Role>,
+    /// What the active version says about itself, as it stands in its `plugin.json`: name, version, a sentence, and under `config` the JSON
+    /// Schema of a step's configuration, from which a form can be shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<Value>,
     /// Why the active version does not run, although it is active.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub problem: Option<String>,

@@ -291,6 +291,8 @@ impl PluginRegistry {
         let proposes = |plugin: &_| matches!(&key, PluginKey::Operator(name) if name == plugin);
         let file = folder.files.iter().find(|file| file.plugin.as_ref().is_some_and(proposes)).cloned();
         let problem = record.active.and_then(|active| self.inner.switch.problem(&key, active));
+        let running = record.active.and_then(|active| self.inner.switch.running(&key, active));
+        let description = running.as_ref().and_then(Version::description).map(|it| it.text().to_owned());
         Ok(PluginReport {
             id: record.id,
             key,
@@ -299,6 +301,7 @@ impl PluginRegistry {
             active_since: last.as_ref().map(|change| change.at),
             active_by: last.map(|change| change.by),
             roles,
+            description,
             problem,
             versions,
             file,

@@ -38,6 +38,8 @@ pub struct PluginReport {
     pub active_by: Option<ActivatedBy>,
     /// What the active version exports.
     pub roles: Vec<Role>,
+    /// What the active version says about itself, JSON; only of one that runs.
+    pub description: Option<String>,
     /// Why the active version does not run here, although it is active: this engine can no longer load it.
     pub problem: Option<String>,
     /// All versions that were seen, newest first.
