@@ -7,6 +7,7 @@ use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 use weft_core::digest::Digest;
 
+use crate::compiled_code::CompiledCode;
 use crate::description::Description;
 use crate::guest::Guest;
 use crate::memory::TABLE_ENTRIES_MAX;
@@ -65,8 +66,9 @@ struct Inner {
     config: HostConfig,
     engine: Engine,
     linker: Linker<Guest>,
-    // A compilation takes up to 0.4 GiB: one at a time.
-    compiling: Mutex<()>,
+    compiled_code: Option<CompiledCode>,
+    // A compilation takes up to 0.4 GiB: one at a time. How many there were.
+    compiling: Mutex<u64>,
 }
 
 impl PluginHost {
@@ -75,10 +77,22 @@ impl PluginHost {
     /// # Errors
     /// [`HostError`] if the machine lacks what the engine needs.
     pub fn new(config: &HostConfig) -> Result<Self, HostError> {
+        Self::with(config, None)
+    }
+
+    /// The same, and what it compiles is found there by the next one.
+    ///
+    /// # Errors
+    /// [`HostError`] if the machine lacks what the engine needs.
+    pub fn remembering(config: &HostConfig, compiled_code: CompiledCode) -> Result<Self, HostError> {
+        Self::with(config, Some(compiled_code))
+    }
+
+    fn with(config: &HostConfig, compiled_code: Option<CompiledCode>) -> Result<Self, HostError> {
         let engine = engine(config).map_err(engine_error)?;
         ticker::start(&engine).map_err(HostError::Ticker)?;
         let linker = imports::linker(&engine).map_err(engine_error)?;
-        let inner = Inner { config: config.clone(), engine, linker, compiling: Mutex::new(()) };
+        let inner = Inner { config: config.clone(), engine, linker, compiled_code, compiling: Mutex::new(0) };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -94,15 +108,33 @@ impl PluginHost {
         }
         admission::check_kind(component)?;
         let description = Description::of(component)?;
-        let compiled = self.compile(component)?;
+        let digest = Digest::of(component);
+        let compiled = self.compiled(digest, component)?;
         let exports = admission::check_interfaces(&self.inner.engine, &compiled)?;
         admission::check_resources(&compiled, config.memory_bytes_max)?;
         let linked = self.inner.linker.instantiate_pre(&compiled).map_err(|e| admission::misfit(&e))?;
-        Ok(Version::new(Digest::of(component), component.len(), linked, exports, description))
+        Ok(Version::new(digest, component.len(), linked, exports, description))
+    }
+
+    /// How many components were compiled and not found as compiled code.
+    pub fn compilations(&self) -> u64 {
+        *self.inner.compiling.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What was compiled of `component` before, or is now.
+    fn compiled(&self, digest: Digest, component: &[u8]) -> Result<Component, Refusal> {
+        let Some(code) = &self.inner.compiled_code else { return self.compile(component) };
+        if let Some(compiled) = code.read(&self.inner.engine, digest) {
+            return Ok(compiled);
+        }
+        let compiled = self.compile(component)?;
+        code.write(digest, &compiled);
+        Ok(compiled)
     }
 
     fn compile(&self, component: &[u8]) -> Result<Component, Refusal> {
-        let _one_at_a_time = self.inner.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut compilations = self.inner.compiling.lock().unwrap_or_else(PoisonError::into_inner);
+        *compilations += 1;
         // A compiler that panics has a bug; the component that shows it is refused and nothing else stops.
         let compiled = catch_unwind(AssertUnwindSafe(|| Component::from_binary(&self.inner.engine, component)));
         match compiled {

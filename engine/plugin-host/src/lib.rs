@@ -5,12 +5,13 @@
 //! and [`Instance::finish`] hands back what the guest logged. Whatever a guest does ends as an answer or as a
 //! [`Fault`](weft_core::contract::Fault): time, memory, output and logs are bounded for each call.
 //!
-//! This crate alone knows wasmtime. It knows no store, no HTTP and no clock; it reads no file. Everything here blocks:
+//! This crate alone knows wasmtime. It knows no store, no HTTP and no clock; the only files that it reads are its own [`CompiledCode`]. Everything here blocks:
 //! call it on plugin threads (with the usual 2 MiB of stack), never on the threads that serve I/O.
 
 mod admission;
 mod bindings;
 mod border;
+mod compiled_code;
 mod description;
 mod fault;
 mod guest;
@@ -25,6 +26,7 @@ mod version;
 mod wasi;
 
 pub use bindings::CONTRACT;
+pub use compiled_code::CompiledCode;
 pub use description::{DESCRIPTION_BYTES_MAX, Description, InvalidDescription, SECTION, describe};
 pub use host::{HostConfig, HostError, PluginHost};
 pub use instance::{CallContext, Instance};

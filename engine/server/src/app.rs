@@ -106,7 +106,7 @@ impl App {
         let catalog = CurrentCatalog::new(declarer.declare(&config, secrets, operator).await?);
         let (stop, stopping) = watch::channel(false);
         let shared = share(store, catalog, clock, &config.limits);
-        let registry = registry::start_registry(&config, &shared).await?;
+        let registry = registry::start_registry(&config, &shared, &seal).await?;
         pipelines::check_all(&shared.catalog.snapshot(), &shared.versions.snapshot(), &registry.latest())
             .map_err(StartError::Pipelines)?;
         let listener = TcpListener::bind(config.listen)

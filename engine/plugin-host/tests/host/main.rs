@@ -1,6 +1,7 @@
 //! The plugin host against real guests, compiled from source: what it answers, contains, repeats and refuses.
 
 mod answers;
+mod compiled_code;
 mod containment;
 mod determinism;
 mod loading;

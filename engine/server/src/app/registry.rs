@@ -3,29 +3,39 @@
 use std::sync::Arc;
 
 use tokio::sync::Semaphore;
-use weft_plugin_host::{HostConfig, PluginHost};
+use weft_plugin_host::{CompiledCode, HostConfig, PluginHost};
 
 use super::Shared;
 use crate::config::{Config, Limits};
 use crate::dry_run::DryRuns;
 use crate::pipelines;
 use crate::plugins::{PluginRegistry, PluginSettings, RegistryParts};
+use crate::secrets::SealKey;
 use crate::start_error::StartError;
 
 /// Instances beside those of the plugin threads: for probes.
 const SPARE_INSTANCES: u32 = 4;
 
+/// Below the data folder: compiled code, which may be removed at any time.
+const COMPILED_FOLDER: &str = "compiled";
+
 /// Loads what the store calls active, and looks at the folder.
 ///
 /// # Errors
 /// [`StartError`].
-pub(super) async fn start_registry(config: &Config, shared: &Shared) -> Result<PluginRegistry, StartError> {
+pub(super) async fn start_registry(
+    config: &Config,
+    shared: &Shared,
+    seal: &SealKey,
+) -> Result<PluginRegistry, StartError> {
     let threads = u32::try_from(plugin_threads(&config.limits)).unwrap_or(u32::MAX);
-    let host = PluginHost::new(&HostConfig {
+    let host_config = HostConfig {
         instances_max: threads.saturating_add(SPARE_INSTANCES),
         component_bytes_max: config.limits.component_bytes,
         memory_bytes_max: config.limits.guest_memory_bytes,
-    })?;
+    };
+    let code = CompiledCode::in_folder(config.data.join(COMPILED_FOLDER), seal.derive(COMPILED_FOLDER));
+    let host = PluginHost::remembering(&host_config, code)?;
     let (catalog, versions) = (shared.catalog.clone(), shared.versions.clone());
     let parts = RegistryParts {
         store: shared.store.clone(),

@@ -12,6 +12,8 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chacha20poly1305::aead::{Aead as _, Payload};
 use chacha20poly1305::{KeyInit as _, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac as _};
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::private_file::{PrivateFileError, read_or_make};
@@ -88,6 +90,12 @@ impl SealKey {
     /// The key that these bytes are.
     pub fn from_bytes(bytes: [u8; 32]) -> Self {
         Self(Zeroizing::new(bytes))
+    }
+
+    /// A key for another purpose, from which nobody finds this one.
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        let mac = Hmac::<Sha256>::new_from_slice(&*self.0).expect("a key of any length will do");
+        mac.chain_update(purpose).finalize().into_bytes().into()
     }
 
     /// Reads a key: 64 hexadecimal digits, or base64 of 32 bytes in either alphabet, padded or not.
