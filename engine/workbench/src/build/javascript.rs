@@ -1,4 +1,7 @@
-//! JavaScript and TypeScript: esbuild makes one module of the plugin and what it imports, componentize-qjs a component of that.
+//! JavaScript and TypeScript: componentize-qjs makes a component of the plugin's modules.
+//!
+//! JavaScript goes in as it is written, so that an error tells its place in the source. TypeScript, and what imports packages, is made
+//! one module by esbuild first.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,17 +9,20 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::tool::{find, in_sight, quietly};
 use super::{Tools, WORLD, interface, read, write, write_world};
-use crate::project::{Project, ROLES};
+use crate::project::{Language, Project, ROLES};
 
 /// What the packages of a plugin bring.
 const PROGRAMS: [&str; 2] = ["esbuild", "componentize-qjs"];
 
-/// What esbuild tells of its outputs.
+/// What esbuild tells of a plugin.
 #[derive(Deserialize)]
 struct Told {
+    /// By their paths, from the project's folder.
+    inputs: BTreeMap<String, IgnoredAny>,
     outputs: BTreeMap<String, Output>,
 }
 
@@ -38,18 +44,28 @@ pub(super) fn build(project: &Project, tools: Tools) -> Result<Vec<u8>> {
     }
     let work = folder.join("target/weft");
     let source = project.language().source();
-    let roles = exported(&binaries, folder, source)?;
+    let told = look_at(&binaries, folder, source)?;
+    let roles = told.roles();
+    if roles.is_empty() {
+        bail!("{source} exports no role: export a function filter, transform or route");
+    }
 
     let wit = work.join("wit");
     write_world(&wit, &roles)?;
     let entry = work.join("entry.js");
     write(&entry, entry_of(source, &roles))?;
-    let bundle = work.join("bundle.js");
-    bundle_of(&binaries, folder, &entry, &bundle, None)?;
+    let module = if project.language() == Language::TypeScript || told.imports_packages() {
+        let bundle = work.join("bundle.js");
+        bundle_of(&binaries, folder, &entry, &bundle, None)?;
+        bundle
+    } else {
+        entry
+    };
     let component = work.join("component.wasm");
     let mut componentize = Command::new(binaries.join("componentize-qjs"));
-    componentize.current_dir(&work).arg("--wit").arg(&wit).args(["--world", WORLD, "--js"]).arg(&bundle);
-    quietly(componentize.args(["--sync", "--stub-wasi", "--output"]).arg(&component))?;
+    componentize.current_dir(&work).arg("--wit").arg(&wit).args(["--world", WORLD, "--js"]).arg(&module);
+    componentize.arg("--module-root").arg(folder).args(["--sync", "--stub-wasi", "--output"]).arg(&component);
+    quietly(&mut componentize)?;
     read(&component)
 }
 
@@ -72,17 +88,25 @@ fn install(folder: &Path, tools: Tools) -> Result<()> {
     .map(drop)
 }
 
-/// The roles that the plugin exports, as esbuild finds them: types alone export nothing.
-fn exported(binaries: &Path, folder: &Path, source: &str) -> Result<Vec<&'static str>> {
+/// Has esbuild read the plugin, which finds what is wrong with its source, too.
+fn look_at(binaries: &Path, folder: &Path, source: &str) -> Result<Told> {
     let (bundle, meta) = (folder.join("target/weft/plugin.js"), folder.join("target/weft/meta.json"));
     bundle_of(binaries, folder, &folder.join(source), &bundle, Some(&meta))?;
-    let told: Told = serde_json::from_slice(&read(&meta)?).context("esbuild told of its outputs in another form")?;
-    let exports: Vec<_> = told.outputs.into_values().flat_map(|output| output.exports).collect();
-    let roles: Vec<_> = ROLES.into_iter().filter(|role| exports.iter().any(|export| export == role)).collect();
-    if roles.is_empty() {
-        bail!("{source} exports no role: export a function filter, transform or route");
+    serde_json::from_slice(&read(&meta)?).context("esbuild told of its outputs in another form")
+}
+
+impl Told {
+    /// The roles that the plugin exports; types alone export nothing.
+    fn roles(&self) -> Vec<&'static str> {
+        let exports =
+            |role: &str| self.outputs.values().any(|output| output.exports.iter().any(|export| export == role));
+        ROLES.into_iter().filter(|role| exports(role)).collect()
     }
-    Ok(roles)
+
+    /// Whether it imports more than its own files and the SDK, whose folder is the project's own.
+    fn imports_packages(&self) -> bool {
+        self.inputs.keys().any(|path| path.split('/').any(|part| part == "node_modules"))
+    }
 }
 
 fn bundle_of(binaries: &Path, folder: &Path, entry: &Path, bundle: &Path, meta: Option<&PathBuf>) -> Result<()> {
@@ -107,4 +131,23 @@ import * as plugin from "../../{source}";
 const made = roles(plugin, {{ get, log }});
 {exports}"#
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_esbuild_tells_names_the_roles_and_whether_packages_are_imported() {
+        let told = |input: &str| -> Told {
+            let json = format!(
+                r#"{{"inputs": {{"{input}": {{"bytes": 1}}, "plugin.js": {{"bytes": 2}}}},
+                     "outputs": {{"target/weft/plugin.js": {{"exports": ["transform", "filter", "other"], "bytes": 3}}}}}}"#
+            );
+            serde_json::from_str(&json).expect("as esbuild tells it")
+        };
+        let own = told("weft-plugin/index.js");
+        assert_eq!((own.roles(), own.imports_packages()), (vec!["filter", "transform"], false));
+        assert!(told("node_modules/uuid/dist/index.js").imports_packages());
+    }
 }
