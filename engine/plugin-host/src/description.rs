@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use wasm_encoder::{ComponentSection as _, CustomSection};
 use wasmparser::{Parser, Payload};
+use weft_core::name::Name;
 
 use crate::refusal::Refusal;
 
@@ -16,6 +17,8 @@ use crate::refusal::Refusal;
 pub const SECTION: &str = "weft:plugin";
 /// Bytes of a description; a schema for the largest of configurations has a few thousand.
 pub const DESCRIPTION_BYTES_MAX: usize = 64 * 1024;
+/// Bytes of a version: a number, and what tells a build from others.
+const VERSION_BYTES_MAX: usize = 64;
 /// Problems of one configuration that are told at once.
 const PROBLEMS_MAX: usize = 8;
 
@@ -31,7 +34,7 @@ pub struct Description {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Members {
-    name: String,
+    name: Name,
     version: String,
     #[serde(default)]
     description: String,
@@ -56,10 +59,9 @@ impl Description {
             return Err(InvalidDescription(format!("{bytes} bytes; at most {DESCRIPTION_BYTES_MAX} are taken")));
         }
         let members: Members = serde_json::from_str(text).map_err(|error| InvalidDescription(error.to_string()))?;
-        for (key, value) in [("name", &members.name), ("version", &members.version)] {
-            if value.is_empty() || value.len() > 64 || value.chars().any(char::is_control) {
-                return Err(InvalidDescription(format!("`{key}` must be 1 to 64 printable characters")));
-            }
+        let version = &members.version;
+        if version.is_empty() || version.len() > VERSION_BYTES_MAX || version.chars().any(char::is_control) {
+            return Err(InvalidDescription(format!("`version` must be 1 to {VERSION_BYTES_MAX} printable characters")));
         }
         let config = members.config.as_ref().map(schema).transpose()?;
         Ok(Self { text: text.to_owned(), members, config })
@@ -79,7 +81,7 @@ impl Description {
     }
 
     /// What its author calls it; which plugin it is says whoever installs it.
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &Name {
         &self.members.name
     }
 
@@ -168,7 +170,10 @@ mod tests {
         let text = redact(r#"{"type": "object"}"#);
         let described = describe(EMPTY.to_vec(), &text).expect("a component");
         let description = Description::of(&described).expect("sound").expect("there");
-        assert_eq!((description.name(), description.version(), description.text()), ("redact", "1.2.0", &*text));
+        assert_eq!(
+            (description.name().as_str(), description.version(), description.text()),
+            ("redact", "1.2.0", &*text)
+        );
         assert!(describe(described, &text).is_err());
         assert!(Description::of(EMPTY).expect("none is sound").is_none());
     }
@@ -201,7 +206,8 @@ mod tests {
         let long = "x".repeat(DESCRIPTION_BYTES_MAX + 1);
         for (text, words) in [
             (r#"{"name": "a"}"#, "missing field `version`"),
-            (r#"{"name": "", "version": "1"}"#, "`name` must be"),
+            (r#"{"name": "../a", "version": "1"}"#, "\"../a\" is not a name"),
+            (r#"{"name": "a", "version": ""}"#, "`version` must be"),
             (r#"{"name": "a", "version": "1", "grants": []}"#, "unknown field `grants`"),
             (r#"{"name": "a", "version": "1", "config": {"type": "objekt"}}"#, "`config` is no JSON Schema: /type"),
             (&*long, "at most 65536"),

@@ -108,7 +108,7 @@ mod tests {
             let name: Name = format!("order-{language}").parse().expect("a name");
             let folder = scaffold(parent.path(), &name, language).expect("made");
             let project = Project::open(&folder).expect("a project");
-            assert_eq!((project.language(), project.description().name()), (language, name.as_str()));
+            assert_eq!((project.language(), project.description().name()), (language, &name));
             for pair in pairs_in(&project.fixtures()).expect("fixtures") {
                 Fixture::parse(&fs::read_to_string(&pair.input).expect("read")).expect("a fixture");
                 assert!(pair.expected.exists(), "{}", pair.name);

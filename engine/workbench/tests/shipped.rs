@@ -4,7 +4,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use weft_plugin_host::Description;
 use weft_workbench::{Fixture, Stand, difference, pairs_in};
 
 /// The plugins' folders.
@@ -34,7 +33,7 @@ fn promise_5_every_shipped_plugin_describes_itself_and_does_on_real_events_what_
     for folder in plugins {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         let version = stand.load(&component(&name)).expect("an engine takes it");
-        assert_eq!(version.description().map(Description::name), Some(&*name));
+        assert_eq!(version.description().map(|it| it.name().as_str()), Some(&*name));
         let pairs = pairs_in(&folder.join("fixtures")).expect("fixtures");
         assert!(pairs.len() >= 2, "{name} has an event that goes well and one that does not");
         for pair in pairs {

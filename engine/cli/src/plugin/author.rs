@@ -195,7 +195,7 @@ fn check(path: &Path, json: bool) -> Result<ExitCode> {
     }
     let named = description.map_or_else(
         || "no description: nobody but the plugin checks its configuration".to_owned(),
-        |it| format!("{} {}  {}", plain(it.name()), plain(it.version()), plain(it.sentence())),
+        |it| format!("{} {}  {}", it.name(), plain(it.version()), plain(it.sentence())),
     );
     let Checked { component, digest, bytes, roles, imports, compile_ms, .. } = &checked;
     let imports = if imports.is_empty() { "nothing".to_owned() } else { imports.join(", ") };
