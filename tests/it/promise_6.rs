@@ -271,7 +271,7 @@ async fn promise_8_a_tenant_pushes_plugins_of_its_own_and_sees_and_changes_nobod
 }
 
 #[tokio::test]
-async fn promise_6_a_plugin_keeps_as_many_versions_as_it_may_and_says_so() {
+async fn promise_7_a_tenant_keeps_as_many_versions_as_it_may_whatever_it_calls_them_and_is_told_so() {
     let crm = Receiver::start().await;
     let site = Site::of([shop(&crm)]).with_patience_for_plugins().limit("plugin_versions_max", 2);
     let weft = Weft::start(&site).await;
@@ -279,8 +279,12 @@ async fn promise_6_a_plugin_keeps_as_many_versions_as_it_may_and_says_so() {
     for content in [component("stamp"), component("stamp-v2"), component("stamp")] {
         shop.client().push_plugin("mark", content, false).await.expect("there is room, or it is known");
     }
-    let full = shop.client().push_plugin("mark", component("hostile"), false).await.expect_err("there are two");
-    assert!(full.to_string().contains("plugin_versions_max"), "{full}");
+    for name in ["mark", "another"] {
+        let full = shop.client().push_plugin(name, component("hostile"), false).await.expect_err("there are two");
+        assert!(full.to_string().contains("plugin_versions_max"), "{full}");
+    }
+    let operator = weft.operator();
+    operator.client().push_plugin("mark", component("hostile"), false).await.expect("the operator has none but stamp");
     weft.stop().await;
 }
 

@@ -84,9 +84,9 @@ bounds! {
     /// Size of one component.
     COMPONENT_BYTES = "component_bytes_max", 32 * MIB, KIB, 128 * MIB,
         "a Python component of one line is 18 MB";
-    /// Versions of one plugin that are kept.
+    /// Versions that are kept of all plugins that one tenant, or the operator, has pushed.
     PLUGIN_VERSIONS = "plugin_versions_max", 256, 2, 10_000,
-        "each holds a whole component in the store";
+        "each holds a whole component in the store, and a tenant must not fill the disk";
     /// Plugin threads; 0 stands for one less than the cores, at least two.
     PLUGIN_THREADS = "plugin_threads", 0, 0, 256,
         "guests run beside, not on, the threads that serve HTTP";

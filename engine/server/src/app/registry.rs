@@ -13,7 +13,7 @@ use crate::plugins::{PluginRegistry, PluginSettings, RegistryParts};
 use crate::secrets::SealKey;
 use crate::start_error::StartError;
 
-/// Instances beside those of the plugin threads: for probes.
+/// Instances beside those of the plugin threads: for probes, and for the one dry run that there may be.
 const SPARE_INSTANCES: u32 = 4;
 
 /// Below the data folder: compiled code, which may be removed at any time.

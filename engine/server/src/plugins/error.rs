@@ -34,7 +34,7 @@ pub enum RegistryError {
     },
     /// There is no room for another version.
     #[error(
-        "plugin {key} has {versions_max} versions, which is plugin_versions_max: raise it, or push under another name"
+        "there is no room for another version of {key}: its owner's plugins have {versions_max}, which is plugin_versions_max"
     )]
     TooManyVersions {
         /// Which plugin.

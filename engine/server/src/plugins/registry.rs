@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tracing::info;
 use weft_core::digest::Digest;
+use weft_core::id::TenantId;
 use weft_core::limits::CallLimits;
 use weft_plugin_host::{PluginHost, Version};
 use weft_store::Store;
@@ -49,7 +50,7 @@ pub struct PluginSettings {
     pub limits: CallLimits,
     /// Largest file that is read; see [`weft_core::limits::COMPONENT_BYTES`].
     pub component_bytes_max: usize,
-    /// Versions of one plugin that are kept; see [`weft_core::limits::PLUGIN_VERSIONS`].
+    /// Versions that are kept of what one owner pushed; see [`weft_core::limits::PLUGIN_VERSIONS`].
     pub versions_max: usize,
 }
 
@@ -183,7 +184,7 @@ impl PluginRegistry {
         if known.is_some_and(|version| matches!(version.state, VersionState::Ready { .. })) {
             return Ok(digest);
         }
-        if known.is_none() && versions.len() >= *versions_max {
+        if known.is_none() && self.versions_of(tenant).await? >= *versions_max {
             return Err(RegistryError::TooManyVersions { key: key.clone(), versions_max: *versions_max });
         }
         let plugin = record.id;
@@ -200,6 +201,15 @@ impl PluginRegistry {
                 Err(RegistryError::Refused { key: key.clone(), digest, reason })
             }
         }
+    }
+
+    /// How many versions all plugins of an owner have together.
+    async fn versions_of(&self, owner: Option<TenantId>) -> Result<usize, RegistryError> {
+        let mut count = 0;
+        for record in self.inner.switch.plugins().await?.iter().filter(|record| record.tenant == owner) {
+            count += self.versions(record).await?.len();
+        }
+        Ok(count)
     }
 
     /// A version of a plugin, ready to run, whether it is active or not.
