@@ -16,6 +16,7 @@ pub mod envelope;
 pub mod event;
 mod hex;
 pub mod id;
+pub mod kv;
 pub mod limits;
 pub mod name;
 pub mod ordering_key;

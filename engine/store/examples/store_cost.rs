@@ -318,6 +318,7 @@ async fn through_a_pass(folder: &Path, time: Duration) {
             started_at: NOW,
             ended_at: NOW,
             trace: Default::default(),
+            kv: Vec::new(),
             end: PassEnd::Routed { bodies: Vec::new(), deliveries: vec![source.delivery(0, Some(lease))] },
         });
         let done = store.finish_passes(passes.collect()).await.expect("finish");

@@ -8,6 +8,7 @@ use weft_core::decide::NextStep;
 use weft_core::delivery::RequestParts;
 use weft_core::event::{Event, NewEvent};
 use weft_core::id::{DeliveryId, DestinationId, EventId, ReplayId, TenantId};
+use weft_core::kv::KvTouch;
 use weft_core::ordering_key::OrderingKey;
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
@@ -137,6 +138,8 @@ pub struct FinishedPass {
     pub ended_at: Timestamp,
     /// What each step did.
     pub trace: PassTrace,
+    /// What it found and left of its plugins' keys. Where a key is no longer as it was found, nothing of the pass is stored.
+    pub kv: Vec<KvTouch>,
     /// How it ended.
     pub end: PassEnd,
 }
@@ -179,6 +182,9 @@ pub enum Finished {
     Done,
     /// It is stored, and there is news of ordering keys.
     DoneInLane(LaneNews),
+    /// What the pass had read of its plugins' keys has changed. Nothing of it is stored, and it is free to be run again, as if it had not
+    /// been.
+    Conflict,
     /// The row is no longer ours: somebody else works on it or has ended it. Nothing was written.
     LeaseLost,
 }
@@ -188,7 +194,7 @@ impl Finished {
     pub const fn is_done(&self) -> bool {
         match self {
             Self::Done | Self::DoneInLane(_) => true,
-            Self::LeaseLost => false,
+            Self::Conflict | Self::LeaseLost => false,
         }
     }
 }

@@ -81,7 +81,7 @@ impl FanOut {
             match answer {
                 Finished::Done => self.go_on(places, &LaneNews::default()),
                 Finished::DoneInLane(news) => self.go_on(places, &news),
-                Finished::LeaseLost => {
+                Finished::Conflict | Finished::LeaseLost => {
                     self.metrics.lease_lost();
                     tracing::warn!(event.id = %event, "the pass of {event} came too late; another has its lease");
                 }

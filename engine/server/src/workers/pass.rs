@@ -81,6 +81,7 @@ pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> FinishedPass {
         started_at,
         ended_at,
         trace: pass.trace,
+        kv: Vec::new(),
         end,
     }
 }

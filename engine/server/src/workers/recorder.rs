@@ -78,7 +78,7 @@ impl Recorder {
                     self.follow_up(&made.finished).await;
                     opened.extend(news.opened.map(|due_at| Waiting { destination: made.finished.destination, due_at }));
                 }
-                Finished::LeaseLost => {
+                Finished::Conflict | Finished::LeaseLost => {
                     self.metrics.lease_lost();
                     let id = made.finished.delivery;
                     tracing::warn!(delivery.id = %id, "an attempt of {id} came too late; another has its lease");

@@ -313,6 +313,7 @@ pub(crate) fn finished(work: &PassWork, end: PassEnd, started_at: Timestamp) -> 
         started_at,
         ended_at: started_at.plus(Duration::from_millis(2)),
         trace: PassTrace::default(),
+        kv: Vec::new(),
         end,
     }
 }

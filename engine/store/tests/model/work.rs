@@ -212,6 +212,7 @@ impl<G: Ground> Walk<G> {
             started_at: self.now.minus(std::time::Duration::from_millis(2)),
             ended_at: self.now,
             trace: PassTrace { steps: Vec::new(), notes: vec![format!("note {}", self.dice.below(100))] },
+            kv: Vec::new(),
             end,
         }
     }
