@@ -52,6 +52,11 @@ impl<'a> Passes<'a> {
         self.all.get(place).map(|(_, _, pass)| *pass)
     }
 
+    /// What the pass at `place` has read is not so any more: it is not stored, and free.
+    pub(crate) fn conflict(&mut self, place: usize) {
+        self.answer(place, Finished::Conflict);
+    }
+
     /// Says what the pass at `place`, which is stored, has done to lanes.
     pub(crate) fn news(&mut self, place: usize, news: LaneNews) {
         if news != LaneNews::default() {

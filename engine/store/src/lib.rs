@@ -16,6 +16,7 @@ mod failpoint;
 mod finish;
 pub mod history;
 mod keep;
+pub mod kv;
 mod lane;
 mod ledger;
 pub mod plugin;

@@ -28,6 +28,8 @@ pub struct Pruned {
     pub deliveries: u64,
     /// Remembered idempotency keys that had expired.
     pub dedupe: u64,
+    /// Entries of what plugins keep that had expired.
+    pub kv: u64,
     /// Whether there is more to remove: call again.
     pub more: bool,
 }

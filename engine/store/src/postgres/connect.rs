@@ -253,6 +253,7 @@ pub(super) const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "first", include_str!("../../migrations/postgres/0001_first.sql")),
     (2, "order", include_str!("../../migrations/postgres/0002_order.sql")),
     (3, "pause", include_str!("../../migrations/postgres/0003_pause.sql")),
+    (4, "kv", include_str!("../../migrations/postgres/0004_kv.sql")),
 ];
 
 /// Makes an [`OpenError`] of what the server said.

@@ -8,6 +8,7 @@ use weft_core::id::DeliveryId;
 use weft_core::time::Timestamp;
 
 use super::deliveries::{self, Origin, json};
+use super::kv;
 use super::lanes::{self, LaneRow, Of};
 use super::session::Session;
 use super::statements::{statements, text};
@@ -85,7 +86,11 @@ pub(super) async fn finish_passes(
         session.learn().await?;
         passes = Passes::of(&session.directory, asks);
     }
-    let (replays, events): (Vec<_>, Vec<_>) = passes.standing().partition(|(_, pass)| pass.key.replay.is_some());
+    let mut standing: Vec<_> = passes.standing().collect();
+    let conflicts = kv::settle(session, &standing).await?;
+    standing.retain(|(place, _)| !conflicts.contains(place));
+    conflicts.into_iter().for_each(|place| passes.conflict(place));
+    let (replays, events): (Vec<_>, Vec<_>) = standing.into_iter().partition(|(_, pass)| pass.key.replay.is_some());
     let mut held = finish(session, &mut passes, FINISH_EVENTS, &events).await?;
     held.extend(finish(session, &mut passes, FINISH_REPLAYS, &replays).await?);
     // Deliveries of one lane stand in it in this order.

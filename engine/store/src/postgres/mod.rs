@@ -11,6 +11,7 @@ mod engine_start;
 mod finish;
 mod history;
 mod keep;
+mod kv;
 mod lanes;
 mod ledger;
 mod listener;
@@ -51,6 +52,7 @@ use crate::check::CheckReport;
 use crate::dead_letter::{DeadLetterCursor, DeadLetterFilter, DeadLetterPage};
 use crate::error::{OpenError, StoreError};
 use crate::history::EventRecord;
+use crate::kv::KvRead;
 use crate::plugin::{
     Activated, Activation, ActivationRecord, NewPlugin, NewRefusal, NewVersion, PluginFileRecord, PluginRecord,
     RolledBack, VersionRecord,
@@ -267,6 +269,16 @@ impl PostgresStore {
         limit: u32,
     ) -> Result<DeadLetterPage, StoreError> {
         self.read(dead_letters::page(&self.shared.readers, filter, cursor, limit)).await
+    }
+
+    pub(crate) async fn kv_get(
+        &self,
+        tenant: TenantId,
+        plugin: &str,
+        key: &str,
+        at: Timestamp,
+    ) -> Result<Option<KvRead>, StoreError> {
+        self.read(kv::get(&self.shared.readers, tenant, plugin, key, at)).await
     }
 
     pub(crate) async fn counts(&self) -> Result<Counts, StoreError> {

@@ -5,8 +5,8 @@ use weft_core::time::Timestamp;
 use weft_private_postgres::TestDatabase;
 
 use super::{
-    catalog, check, connect, dead_letters, deliveries, engine_start, finish, history, keep, lanes, ledger, partitions,
-    passes, plugins, prune, record, replay, session, stats, upkeep, versions, waiting,
+    catalog, check, connect, dead_letters, deliveries, engine_start, finish, history, keep, kv, lanes, ledger,
+    partitions, passes, plugins, prune, record, replay, session, stats, upkeep, versions, waiting,
 };
 use crate::at::PostgresAt;
 
@@ -23,6 +23,7 @@ const ALL: &[(&str, &[(&str, &str)])] = &[
     ("finish", finish::STATEMENTS),
     ("history", history::STATEMENTS),
     ("keep", keep::STATEMENTS),
+    ("kv", kv::STATEMENTS),
     ("lanes", lanes::STATEMENTS),
     ("ledger", ledger::STATEMENTS),
     ("passes", passes::STATEMENTS),
@@ -41,7 +42,8 @@ const ALL: &[(&str, &[(&str, &str)])] = &[
 const MAY_SCAN: &[&str] = &["check", "check/ledger", "check/references", "check/rules", "stats"];
 
 /// The tables that grow with traffic, as a plan words a scan of one of them or of a partition.
-const GROWING: &[&str] = &["events", "replays", "passes", "bodies", "deliveries", "attempts", "responses", "dedupe"];
+const GROWING: &[&str] =
+    &["events", "replays", "passes", "bodies", "deliveries", "attempts", "responses", "dedupe", "kv"];
 
 async fn migrated(database: &TestDatabase) -> PgConnection {
     let at = PostgresAt { url: database.url(), node: "plans".parse().expect("a name") };

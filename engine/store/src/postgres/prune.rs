@@ -12,9 +12,9 @@ use sqlx::postgres::PgRow;
 use uuid::Uuid;
 use weft_core::time::Timestamp;
 
-use super::partitions;
 use super::session::Session;
 use super::statements::statements;
+use super::{kv, partitions};
 use crate::error::{StoreError, unavailable};
 use crate::ledger::Count;
 use crate::rows::Cells;
@@ -97,7 +97,8 @@ pub(super) async fn prune(
     }
     let keys = sqlx::query(FORGET_KEYS).bind(now.as_ms()).bind(i64::from(limit)).execute(&mut session.conn).await;
     pruned.dedupe = keys.map_err(failed)?.rows_affected();
-    pruned.more |= limit > 0 && pruned.dedupe == u64::from(limit);
+    pruned.kv = kv::forget(&mut session.conn, now, limit).await.map_err(failed)?;
+    pruned.more |= limit > 0 && (pruned.dedupe == u64::from(limit) || pruned.kv == u64::from(limit));
     if !pruned.more {
         partitions::drop_empty(session, before).await?;
     }

@@ -56,7 +56,7 @@ GROUP BY 1";
 }
 
 /// Every table, in the order of their importance.
-const TABLE_NAMES: [&str; 19] = [
+const TABLE_NAMES: [&str; 20] = [
     "events",
     "bodies",
     "deliveries",
@@ -65,6 +65,7 @@ const TABLE_NAMES: [&str; 19] = [
     "passes",
     "replays",
     "dedupe",
+    "kv",
     "ledger",
     "engine_starts",
     "tenants",

@@ -74,6 +74,17 @@ fn contradicting(subject: String, waits: &str, cells: &Cells<'_>) -> Result<Find
     Ok(Finding::Contradiction { subject, state, contradiction: contradiction.to_owned() })
 }
 
+/// What a plugin keeps is counted otherwise than it is.
+pub(crate) fn miscounted_kv(cells: &Cells<'_>) -> Result<Finding, StoreError> {
+    let subject = format!("what {} keeps for {}", cells.text("plugin")?, cells.text("tenant")?);
+    let (entries, found) = (cells.int("entries")?, cells.int("found_entries")?);
+    if entries != found {
+        return Ok(Finding::Miscounted { subject, noun: "entries", counted: entries, found });
+    }
+    let (counted, found) = (cells.int("bytes")?, cells.int("found_bytes")?);
+    Ok(Finding::Miscounted { subject, noun: "bytes", counted, found })
+}
+
 pub(crate) fn contradicting_event(cells: &Cells<'_>) -> Result<Finding, StoreError> {
     contradicting(event(cells, "id")?, "received", cells)
 }

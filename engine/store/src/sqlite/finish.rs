@@ -6,9 +6,9 @@ use weft_core::time::Timestamp;
 
 use super::deliveries::{self, Origin};
 use super::keep::BodyInsert;
-use super::lanes;
 use super::session::Desk;
 use super::statements::{bytes, json, statements};
+use super::{kv, lanes};
 use crate::error::StoreError;
 use crate::finish::{PassedState, Passes, planned, result, sent_bodies};
 use crate::work::{Finished, FinishedPass, LaneNews};
@@ -43,6 +43,16 @@ UPDATE replays
 SET state = ?4, passes = ?5, planned = ?6, due_at = ?7, lease_owner = 0, ended_at = ?8, step = ?9, reason = ?10
 WHERE seq = ?1 AND state = 'received' AND lease_owner = ?2 AND due_at = ?3";
 
+    /// Frees an event whose lease still holds. ?1: its row, ?2: owner, ?3: until.
+    PUT_EVENT_BACK = "\
+UPDATE events SET lease_owner = 0, due_at = received_at
+WHERE seq = ?1 AND state = 'received' AND lease_owner = ?2 AND due_at = ?3";
+
+    /// The same for a replay.
+    PUT_REPLAY_BACK = "\
+UPDATE replays SET lease_owner = 0, due_at = created_at
+WHERE seq = ?1 AND state = 'received' AND lease_owner = ?2 AND due_at = ?3";
+
     /// Gives event ?1 back to the dead letters, since its replay ?2 has ended dead.
     GIVE_BACK = "UPDATE events SET replayed_by = NULL WHERE seq = ?1 AND replayed_by = ?2";
 }
@@ -70,10 +80,16 @@ pub(super) fn finish_passes(
     let mut passes = Passes::of(desk.directory, asks);
     let mut finishes = Finishes::prepare(desk)?;
     for (place, pass) in passes.standing().collect::<Vec<_>>() {
-        if let Some(news) = finishes.pass(desk, pass)? {
-            passes.done(place);
-            passes.news(place, news);
+        let Some(held) = held(desk, pass)? else { continue };
+        if !kv::holds(desk, held.tenant, pass)? {
+            put_back(desk, pass, &held)?;
+            passes.conflict(place);
+            continue;
         }
+        let news = finishes.pass(desk, pass, &held)?;
+        kv::leave(desk, held.tenant, pass)?;
+        passes.done(place);
+        passes.news(place, news);
     }
     Ok(passes.answers())
 }
@@ -94,10 +110,9 @@ impl<'s> Finishes<'s> {
         })
     }
 
-    /// Stores one pass if its lease still holds; answers what that has done to lanes.
-    fn pass(&mut self, desk: &mut Desk<'_>, pass: &FinishedPass) -> rusqlite::Result<Option<LaneNews>> {
-        let Some(held) = held(desk, pass)? else { return Ok(None) };
-        let mut news = LaneNews { opened: end(desk, pass, &held)?, behind: Vec::new() };
+    /// Stores one pass, whose lease holds; answers what that has done to lanes.
+    fn pass(&mut self, desk: &mut Desk<'_>, pass: &FinishedPass, held: &Held) -> rusqlite::Result<LaneNews> {
+        let mut news = LaneNews { opened: end(desk, pass, held)?, behind: Vec::new() };
         let planned = planned(pass);
         self.pass.execute(params![
             held.event,
@@ -124,7 +139,7 @@ impl<'s> Finishes<'s> {
                 news.behind.push(new.id);
             }
         }
-        Ok(Some(news))
+        Ok(news)
     }
 }
 
@@ -136,6 +151,14 @@ fn held(desk: &Desk<'_>, pass: &FinishedPass) -> rusqlite::Result<Option<Held>> 
     };
     let row = params![id, pass.lease.owner, pass.lease.until.as_ms(), i64::from(pass.number) - 1];
     desk.direct.prepare_cached(statement)?.query_row(row, Held::read).optional()
+}
+
+/// Puts what a pass worked for back in line, as if the pass had not been.
+fn put_back(desk: &Desk<'_>, pass: &FinishedPass, held: &Held) -> rusqlite::Result<()> {
+    let (statement, seq) = if held.replay == 0 { (PUT_EVENT_BACK, held.event) } else { (PUT_REPLAY_BACK, held.replay) };
+    let row = params![seq, pass.lease.owner, pass.lease.until.as_ms()];
+    desk.direct.prepare_cached(statement)?.execute(row)?;
+    Ok(())
 }
 
 /// Ends the event or the replay that a pass worked for, or puts it in line for another. Answers when the next of its lane is due, if

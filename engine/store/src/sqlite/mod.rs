@@ -9,6 +9,7 @@ mod deliveries;
 mod finish;
 mod history;
 mod keep;
+mod kv;
 mod lanes;
 mod leased_rows;
 mod ledger;
@@ -49,6 +50,7 @@ use crate::check::CheckReport;
 use crate::dead_letter::{DeadLetterCursor, DeadLetterFilter, DeadLetterPage};
 use crate::error::{OpenError, StoreError};
 use crate::history::EventRecord;
+use crate::kv::KvRead;
 use crate::ledger::LedgerChanges;
 use crate::plugin::{
     Activated, Activation, ActivationRecord, NewPlugin, NewRefusal, NewVersion, PluginFileRecord, PluginRecord,
@@ -237,6 +239,16 @@ impl SqliteStore {
         limit: u32,
     ) -> Result<DeadLetterPage, StoreError> {
         dead_letters::page(&self.shared.readers, filter, cursor, limit).await
+    }
+
+    pub(crate) async fn kv_get(
+        &self,
+        tenant: TenantId,
+        plugin: &str,
+        key: &str,
+        at: Timestamp,
+    ) -> Result<Option<KvRead>, StoreError> {
+        kv::get(&self.shared.readers, tenant, plugin, key, at).await
     }
 
     pub(crate) async fn counts(&self) -> Result<Counts, StoreError> {

@@ -5,8 +5,8 @@ use std::path::Path;
 use sqlx::{AssertSqlSafe, Row, SqliteConnection};
 
 use super::{
-    backup, catalog, check, connect, dead_letters, deliveries, finish, history, keep, lanes, ledger, passes, plugins,
-    prune, record, replay, restore, session, stats, upkeep, versions, waiting,
+    backup, catalog, check, connect, dead_letters, deliveries, finish, history, keep, kv, lanes, ledger, passes,
+    plugins, prune, record, replay, restore, session, stats, upkeep, versions, waiting,
 };
 
 /// Every statement, by the file that holds it.
@@ -21,6 +21,7 @@ const ALL: &[(&str, &[(&str, &str)])] = &[
     ("finish", finish::STATEMENTS),
     ("history", history::STATEMENTS),
     ("keep", keep::STATEMENTS),
+    ("kv", kv::STATEMENTS),
     ("lanes", lanes::STATEMENTS),
     ("ledger", ledger::STATEMENTS),
     ("passes", passes::STATEMENTS),
@@ -84,6 +85,7 @@ async fn promise_7_what_a_claim_costs_depends_on_what_is_due_never_on_what_waits
                     "SCAN made",
                     "SCAN done",
                     "SCAN dead",
+                    "SCAN gone",
                     "SCAN j ",
                     "SCAN (",
                     "SCAN waiting",

@@ -10,6 +10,7 @@
 use rusqlite::params;
 use weft_core::time::Timestamp;
 
+use super::kv;
 use super::session::{Session, refused};
 use super::statements::statements;
 use crate::error::StoreError;
@@ -144,9 +145,11 @@ fn walk(session: &mut Session, from: i64, before: Timestamp, limit: u32, now: Ti
     }
     let forget = |mut keys: rusqlite::CachedStatement<'_>| keys.execute(params![now.as_ms(), limit]);
     pruned.dedupe = direct.prepare_cached(FORGET_KEYS).and_then(forget).map_err(failed)? as u64;
+    pruned.kv = kv::forget(direct, now, limit).map_err(failed)?;
+    let forgets_on = limit > 0 && (pruned.dedupe == u64::from(limit) || pruned.kv == u64::from(limit));
     session.retention = match stretch.next {
         Some(next) => Retention::Walks(next),
-        None if pruned.dedupe == u64::from(limit) && limit > 0 => Retention::START,
+        None if forgets_on => Retention::START,
         None if much_is_free(direct).map_err(failed)? => Retention::GivesBack,
         None => {
             session.retention = Retention::START;

@@ -101,6 +101,7 @@ FROM json_each(?1) AS j CROSS JOIN dedupe ON dedupe.seq BETWEEN j.value AND j.va
     SMALL = "\
 SELECT
     (SELECT count(*) FROM ledger) AS ledger,
+    (SELECT count(*) FROM kv) AS kv,
     (SELECT count(*) FROM engine_starts) AS engine_starts,
     (SELECT count(*) FROM tenants) AS tenants,
     (SELECT count(*) FROM api_keys) AS api_keys,
@@ -125,8 +126,9 @@ GROUP BY sqlite_schema.tbl_name";
 const LARGE: [&str; 8] = ["events", "bodies", "deliveries", "attempts", "responses", "passes", "replays", "dedupe"];
 
 /// Tables that do not; columns of [`SMALL`].
-const SMALL_TABLES: [&str; 11] = [
+const SMALL_TABLES: [&str; 12] = [
     "ledger",
+    "kv",
     "engine_starts",
     "tenants",
     "api_keys",

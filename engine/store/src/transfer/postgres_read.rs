@@ -63,6 +63,8 @@ const READING: [(Begin, &str); NAMES.len()] = [
     (Begin::Id, REPLAYED_DELIVERIES),
     (Begin::Id, REPLAYS_OF_DELIVERIES),
     (Begin::TwoNumbersAndTexts, DEDUPE),
+    (Begin::Number, KV),
+    (Begin::Number, KV_USAGE),
     (Begin::TwoNumbers, LEDGER),
 ];
 
@@ -184,6 +186,18 @@ JOIN tenants ON tenants.seq = dedupe.tenant
 WHERE (dedupe.expires_at, dedupe.tenant, dedupe.source, dedupe.key) > ($1, $2, $3, $4)
 ORDER BY dedupe.expires_at, dedupe.tenant, dedupe.source, dedupe.key LIMIT $5";
 
+const KV: &str = "\
+SELECT kv.seq, tenants.id, kv.plugin, kv.key, kv.value, kv.expires_at
+FROM kv
+JOIN tenants ON tenants.seq = kv.tenant
+WHERE kv.seq > $1 ORDER BY kv.seq LIMIT $2";
+
+const KV_USAGE: &str = "\
+SELECT kv_usage.seq, tenants.id, kv_usage.plugin, kv_usage.entries, kv_usage.bytes
+FROM kv_usage
+JOIN tenants ON tenants.seq = kv_usage.tenant
+WHERE kv_usage.seq > $1 ORDER BY kv_usage.seq LIMIT $2";
+
 const LEDGER: &str = "\
 SELECT
     ledger.tenant, ledger.day, tenants.id, ledger.day,
@@ -210,7 +224,7 @@ const ROWS: &str = "\
 SELECT
     (SELECT count(*) FROM events) + (SELECT count(*) FROM replays) + (SELECT count(*) FROM deliveries)
     + (SELECT count(*) FROM passes) + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM responses)
-    + (SELECT count(*) FROM dedupe) + (SELECT count(*) FROM ledger) + (SELECT count(*) FROM engine_starts)";
+    + (SELECT count(*) FROM dedupe) + (SELECT count(*) FROM kv) + (SELECT count(*) FROM ledger) + (SELECT count(*) FROM engine_starts)";
 
 /// The last start of an engine: who has it has everything that was done before.
 const LAST_START: &str = "\

@@ -34,6 +34,8 @@ const WRITING: [&str; NAMES.len()] = [
     REPLAYED_DELIVERIES,
     REPLAYS_OF_DELIVERIES,
     DEDUPE,
+    KV,
+    KV_USAGE,
     LEDGER,
 ];
 
@@ -184,6 +186,19 @@ INSERT INTO dedupe (tenant, source, key, body_digest, event_id, expires_at)
 SELECT (SELECT seq FROM tenants WHERE id = c0), c1, c2, c3, c4, c5
 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bytea[], $5::uuid[], $6::bigint[]) WITH ORDINALITY AS u (c0, c1,
     c2, c3, c4, c5, place)
+ORDER BY place";
+
+const KV: &str = "\
+INSERT INTO kv (tenant, plugin, key, value, expires_at)
+SELECT (SELECT seq FROM tenants WHERE id = c0), c1, c2, c3, c4
+FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::bytea[], $5::bigint[]) WITH ORDINALITY AS u (c0, c1, c2, c3, c4,
+    place)
+ORDER BY place";
+
+const KV_USAGE: &str = "\
+INSERT INTO kv_usage (tenant, plugin, entries, bytes)
+SELECT (SELECT seq FROM tenants WHERE id = c0), c1, c2, c3
+FROM unnest($1::uuid[], $2::text[], $3::bigint[], $4::bigint[]) WITH ORDINALITY AS u (c0, c1, c2, c3, place)
 ORDER BY place";
 
 const LEDGER: &str = "\

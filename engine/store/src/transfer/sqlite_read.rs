@@ -55,6 +55,8 @@ const READING: [(Begin, &str); NAMES.len()] = [
     (Begin::Number, REPLAYED_DELIVERIES),
     (Begin::Number, REPLAYS_OF_DELIVERIES),
     (Begin::Number, DEDUPE),
+    (Begin::Number, KV),
+    (Begin::Number, KV_USAGE),
     (Begin::TwoNumbers, LEDGER),
 ];
 
@@ -209,6 +211,18 @@ FROM dedupe
 CROSS JOIN tenants ON tenants.seq = dedupe.tenant
 WHERE dedupe.seq > ?1 ORDER BY dedupe.seq LIMIT ?2";
 
+const KV: &str = "\
+SELECT kv.seq, tenants.id, kv.plugin, kv.key, kv.value, kv.expires_at
+FROM kv
+CROSS JOIN tenants ON tenants.seq = kv.tenant
+WHERE kv.seq > ?1 ORDER BY kv.seq LIMIT ?2";
+
+const KV_USAGE: &str = "\
+SELECT kv_usage.seq, tenants.id, kv_usage.plugin, kv_usage.entries, kv_usage.bytes
+FROM kv_usage
+CROSS JOIN tenants ON tenants.seq = kv_usage.tenant
+WHERE kv_usage.seq > ?1 ORDER BY kv_usage.seq LIMIT ?2";
+
 const LEDGER: &str = "\
 SELECT
     ledger.tenant, ledger.day, tenants.id, ledger.day, ledger.events, ledger.deliveries, ledger.replays,
@@ -225,7 +239,7 @@ const ROWS: &str = "\
 SELECT
     (SELECT count(*) FROM events) + (SELECT count(*) FROM replays) + (SELECT count(*) FROM deliveries)
     + (SELECT count(*) FROM passes) + (SELECT count(*) FROM attempts) + (SELECT count(*) FROM responses)
-    + (SELECT count(*) FROM dedupe) + (SELECT count(*) FROM ledger) + (SELECT count(*) FROM engine_starts)";
+    + (SELECT count(*) FROM dedupe) + (SELECT count(*) FROM kv) + (SELECT count(*) FROM ledger) + (SELECT count(*) FROM engine_starts)";
 
 /// The last start of an engine: who has it has everything that was done before.
 const LAST_START: &str = "\

@@ -107,6 +107,14 @@ INSERT INTO replays (
         "((SELECT seq FROM tenants WHERE id = ?), ?, ?, ?, ?, ?)",
     ),
     Plain(
+        "INSERT INTO kv (tenant, plugin, key, value, expires_at)",
+        "((SELECT seq FROM tenants WHERE id = ?), ?, ?, ?, ?)",
+    ),
+    Plain(
+        "INSERT INTO kv_usage (tenant, plugin, entries, bytes)",
+        "((SELECT seq FROM tenants WHERE id = ?), ?, ?, ?)",
+    ),
+    Plain(
         "\
 INSERT INTO ledger (
     tenant, day, events, deliveries, replays, replay_deliveries,

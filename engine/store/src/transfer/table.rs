@@ -63,18 +63,20 @@ pub(super) enum Name {
     ReplayedDeliveries,
     ReplaysOfDeliveries,
     Dedupe,
+    Kv,
+    KvUsage,
     Ledger,
 }
 
 use Kind::{Bytes, Id, Int, Text};
 use Name::{
-    ApiKeys, Attempts, Bodies, Components, Dedupe, Deliveries, Destinations, EngineStarts, Events, Ledger, Passes,
-    PluginActivations, PluginFiles, PluginVersions, Plugins, ReplayedDeliveries, ReplayedEvents, Replays,
+    ApiKeys, Attempts, Bodies, Components, Dedupe, Deliveries, Destinations, EngineStarts, Events, Kv, KvUsage, Ledger,
+    Passes, PluginActivations, PluginFiles, PluginVersions, Plugins, ReplayedDeliveries, ReplayedEvents, Replays,
     ReplaysOfDeliveries, Responses, SealedSecrets, Tenants,
 };
 
 /// All of them, in the order in which they are written.
-pub(super) const NAMES: [Name; 22] = [
+pub(super) const NAMES: [Name; 24] = [
     EngineStarts,
     Tenants,
     ApiKeys,
@@ -96,6 +98,8 @@ pub(super) const NAMES: [Name; 22] = [
     ReplayedDeliveries,
     ReplaysOfDeliveries,
     Dedupe,
+    Kv,
+    KvUsage,
     Ledger,
 ];
 
@@ -156,6 +160,10 @@ impl Name {
             ReplaysOfDeliveries => table("replays of deliveries", &[Id, Id]),
             // Tenant, source, key, body digest, event, expires.
             Dedupe => table("dedupe", &[Id, Text, Text, Bytes, Id, Int]),
+            // Tenant, plugin, key, value, expires.
+            Kv => table("kv", &[Id, Text, Bytes, Bytes, Int]),
+            // Tenant, plugin, entries, bytes.
+            KvUsage => table("kv_usage", &[Id, Text, Int, Int]),
             // Tenant, day, and the thirteen counts in the order of the table.
             Ledger => table("ledger", &[Id, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int, Int]),
         }

@@ -27,6 +27,7 @@ mod on_sqlite {
     mod failure;
     mod finish;
     mod keep;
+    mod kv;
     mod order;
     mod plugins;
     mod prune;
@@ -46,12 +47,15 @@ mod on_postgres {
     mod failure;
     mod finish;
     mod keep;
+    mod kv;
     mod order;
     mod plugins;
     mod prune;
     mod record;
     mod replay;
 
+    #[path = "../postgres_kv.rs"]
+    mod kv_of_nodes;
     #[path = "../postgres_nodes.rs"]
     mod nodes;
     #[path = "../postgres_order.rs"]

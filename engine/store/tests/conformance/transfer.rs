@@ -10,11 +10,12 @@ use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::digest::Digest;
 use weft_core::event::Header;
 use weft_core::id::{DeliveryId, EventId, PluginId};
+use weft_core::kv::{Found, KvTouch, Left};
 use weft_core::plan::BodyRef;
 use weft_store::plugin::{ActivatedBy, Activation, NewPlugin, NewRefusal, NewVersion};
 use weft_store::replay::{NewDeliveryReplay, NewEventReplay};
 use weft_store::transfer::{MoveError, Moved, StoreAddress};
-use weft_store::work::{FirstWay, Ingested, PassEnd};
+use weft_store::work::{Finished, FinishedPass, FirstWay, Ingested, PassEnd};
 use weft_store::{OpenError, Progress, Store, StoreOptions};
 
 use crate::engine::OnSqlite;
@@ -82,7 +83,14 @@ async fn split(scene: &Scene, n: u128) {
     (deliveries[0].body, deliveries[1].body) = (BodyRef::New(1), BodyRef::New(1));
     deliveries[1].request.path = Some("/x".to_owned());
     let bodies = vec![Bytes::from_static(b"nobody's"), Bytes::from_static(b"made by a pass")];
-    scene.finish(finished(&work, PassEnd::Routed { bodies, deliveries }, at(41))).await;
+    let kept = KvTouch {
+        plugin: "operator/dedupe".parse().expect("a plugin"),
+        key: "seen\0".to_owned(),
+        found: Found::Unread,
+        left: Some(Left::Value { value: "\u{1}".into(), expires_at: Some(at(DAY)) }),
+    };
+    let pass = finished(&work, PassEnd::Routed { bodies, deliveries }, at(41));
+    assert_eq!(scene.finish(FinishedPass { kv: vec![kept], ..pass }).await, Finished::Done);
 }
 
 async fn plugins(store: &Store) {
@@ -293,7 +301,17 @@ async fn promise_2_a_target_that_differs_is_found_by_its_sums() {
     for name in ["engine_starts", "tenants", "api_keys", "destinations", "sealed_secrets", "components", "plugins"] {
         marked(&target(&folder), name, 1).await;
     }
-    for name in ["plugin_versions", "plugin_activations", "events", "replays", "bodies", "deliveries", "dedupe"] {
+    for name in [
+        "plugin_versions",
+        "plugin_activations",
+        "events",
+        "replays",
+        "bodies",
+        "deliveries",
+        "dedupe",
+        "kv",
+        "kv_usage",
+    ] {
         marked(&target(&folder), name, 1).await;
     }
     for name in ["replayed events", "replayed deliveries", "replays of deliveries"] {

@@ -4,8 +4,8 @@ use super::super::statements::statements;
 use crate::rows::check::{
     Rule, accepted_undelivered, attempt_after_end, contradicting_delivery, contradicting_event, contradicting_replay,
     delivered_twice, delivered_unaccepted, delivery_out_of_lane, lease_of_delivery, lease_of_event, lease_of_replay,
-    miscounted_attempts, miscounted_passes_of_event, miscounted_passes_of_replay, missing_of_event, missing_of_replay,
-    orphan, pass_out_of_lane,
+    miscounted_attempts, miscounted_kv, miscounted_passes_of_event, miscounted_passes_of_replay, missing_of_event,
+    missing_of_replay, orphan, pass_out_of_lane,
 };
 
 /// All rules but the ledger's.
@@ -27,10 +27,27 @@ pub(super) const RULES: &[Rule] = &[
     Rule { statement: DELIVERY_LEASES, table: "deliveries", finding: lease_of_delivery },
     Rule { statement: PASS_LANES, table: "events", finding: pass_out_of_lane },
     Rule { statement: DELIVERY_LANES, table: "deliveries", finding: delivery_out_of_lane },
+    Rule { statement: KV_USAGE, table: "kv_usage", finding: miscounted_kv },
     Rule { statement: ORPHANS, table: "bodies", finding: orphan },
 ];
 
 statements! {
+    KV_USAGE = "\
+SELECT * FROM (
+    SELECT
+        tenants.name AS tenant, plugin, sum(entries) AS entries, sum(found_entries) AS found_entries, sum(bytes) AS bytes,
+        sum(found_bytes) AS found_bytes
+    FROM (
+        SELECT tenant, plugin, entries, bytes, 0 AS found_entries, 0 AS found_bytes FROM kv_usage
+        UNION ALL
+        SELECT tenant, plugin, 0, 0, count(*), sum(length(key) + length(value)) FROM kv GROUP BY tenant, plugin
+    ) AS both_counts
+    JOIN tenants ON tenants.seq = both_counts.tenant
+    GROUP BY tenants.name, plugin
+) AS counts
+WHERE entries <> found_entries OR bytes <> found_bytes
+LIMIT ?1";
+
     EVENT_DELIVERIES = "\
 SELECT * FROM (
     SELECT

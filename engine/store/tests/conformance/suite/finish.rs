@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use weft_core::plan::BodyRef;
-use weft_core::trace::StepTrace;
+use weft_core::trace::{KvCall, StepTrace};
 use weft_store::StoreError;
 use weft_store::history::{EventState, PassResult};
 use weft_store::work::{Finished, FinishedPass, PassEnd, PassWork};
@@ -81,6 +81,7 @@ async fn promise_9_the_trace_of_a_pass_reads_back() {
         answers: Vec::new(),
         took_us: 17,
         memory_bytes: 1_048_576,
+        kv: vec![KvCall::Get { key: "seen".to_owned(), found: true }],
         attributes: Vec::new(),
         logs: Vec::new(),
     });
