@@ -4,6 +4,7 @@ mod bad_input;
 mod faults;
 mod languages;
 mod ledger;
+mod lending;
 mod promise_1;
 mod promise_2;
 mod promise_3;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use weft_client::wire::{Attempt, Delivery, DeliveryState, Event, EventState, Pass, Replay};
 use weft_core::contract::LogLevel;
 use weft_core::time::Timestamp;
-use weft_core::trace::{Answer, RoleAnswer, StepTrace};
+use weft_core::trace::{Answer, KvCall, RoleAnswer, StepTrace};
 
 use crate::print::{bytes, duration, plain, short};
 
@@ -109,6 +109,9 @@ impl Lines {
         let line =
             format!("step {name}{output} ({plugin} {}): {}, in {took}{memory}", short(version), answers.join(", "));
         self.add(2, &line);
+        for call in &step.kv {
+            self.add(3, &kept(call));
+        }
         for attribute in &step.attributes {
             self.add(3, &format!("sets {} = {}", attribute.name, attribute.value));
         }
@@ -211,6 +214,17 @@ const fn level(level: LogLevel) -> &'static str {
     }
 }
 
+/// One call to what a plugin keeps.
+fn kept(call: &KvCall) -> String {
+    match call {
+        KvCall::Get { key, found: true } => format!("kv: finds {key}"),
+        KvCall::Get { key, found: false } => format!("kv: finds nothing at {key}"),
+        KvCall::Set { key, taken: true } => format!("kv: sets {key}"),
+        KvCall::Set { key, taken: false } => format!("kv: has no room for {key}"),
+        KvCall::Delete { key } => format!("kv: deletes {key}"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -246,6 +260,7 @@ mod tests {
                         "step": "stamp", "plugin": "operator/stamp", "version": "b".repeat(64), "output": 1,
                         "answers": [{ "role": "transform", "answer": "transformed", "outputs": 1 }],
                         "took_us": 3200,
+                        "kv": [{ "call": "get", "key": "seen \u{1b}", "found": false }, { "call": "set", "key": "seen", "taken": true }],
                         "attributes": [{ "name": "stamp", "value": "2" }],
                     }],
                     "notes": ["old is disabled"],
@@ -282,6 +297,8 @@ mod tests {
       warn: line\u{1b}[2J
   +5.0 s  pass 2: routed, in 8.0 ms
     step stamp on output 1 (operator/stamp bbbbbbbbbbbb): transform gave 1 output, in 3.2 ms
+      kv: finds nothing at seen \u{1b}
+      kv: sets seen
       sets stamp = 2
     note: old is disabled
   +1.0 h  rpl_1 repeats dlv_1

@@ -39,6 +39,49 @@ impl fmt::Display for Role {
     }
 }
 
+/// What a step may grant its plugin beyond log and configuration; secrets are granted by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Capability {
+    /// Keeps values from event to event.
+    Kv,
+    /// Tells the time.
+    Clock,
+    /// Throws dice that nobody can foresee.
+    Random,
+    /// Counts in the engine's metrics.
+    Metrics,
+}
+
+impl Capability {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Kv, Self::Clock, Self::Random, Self::Metrics];
+
+    /// The word for it in configuration and API: the name of its interface.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Metrics => "metrics",
+        }
+    }
+
+    /// Whether the same event can have another outcome because of it.
+    pub const fn varies(self) -> bool {
+        match self {
+            Self::Kv | Self::Clock | Self::Random => true,
+            Self::Metrics => false,
+        }
+    }
+}
+
+impl fmt::Display for Capability {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
 /// An event as a guest sees it; borrowed, because it is copied into the guest and nowhere else.
 #[derive(Clone, Copy, Debug)]
 pub struct EventView<'a> {

@@ -78,6 +78,18 @@ bounds! {
     /// Length of one log line; the rest is cut.
     LOG_LINE_BYTES = "log_line_bytes_max", 4 * KIB, 64, 64 * KIB,
         "logs go into the trace, which is stored";
+    /// Calls of one plugin instance to what it keeps.
+    KV_CALLS = "kv_calls_max", 64, 1, 10_000,
+        "each may wait for the store, while the tenant's other events wait";
+    /// One value that a plugin keeps.
+    KV_VALUE_BYTES = "kv_value_bytes_max", 64 * KIB, KIB, MIB,
+        "it is read whole and compared when the pass is stored";
+    /// Keys that one plugin keeps for one tenant.
+    KV_ENTRIES = "kv_entries_max", 100_000, 1, 10_000_000,
+        "one tenant's plugin must not fill the store";
+    /// Bytes of these keys and values.
+    KV_BYTES = "kv_bytes_max", 64 * MIB, KIB, 16 * 1024 * MIB,
+        "one tenant's plugin must not fill the store";
     /// Configuration of one step, as JSON.
     STEP_CONFIG_BYTES = "step_config_bytes_max", 64 * KIB, KIB, MIB,
         "it is copied into every instance that asks for it";
@@ -151,6 +163,14 @@ pub struct CallLimits {
     pub log_lines: usize,
     /// See [`LOG_LINE_BYTES`].
     pub log_line_bytes: usize,
+    /// See [`KV_CALLS`].
+    pub kv_calls: usize,
+    /// See [`KV_VALUE_BYTES`].
+    pub kv_value_bytes: usize,
+    /// See [`KV_ENTRIES`].
+    pub kv_entries: u64,
+    /// See [`KV_BYTES`].
+    pub kv_bytes: u64,
 }
 
 impl Default for CallLimits {
@@ -165,6 +185,10 @@ impl Default for CallLimits {
             targets: size(TARGETS),
             log_lines: size(LOG_LINES),
             log_line_bytes: size(LOG_LINE_BYTES),
+            kv_calls: size(KV_CALLS),
+            kv_value_bytes: size(KV_VALUE_BYTES),
+            kv_entries: KV_ENTRIES.default,
+            kv_bytes: KV_BYTES.default,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::contract::Role;
+use crate::contract::{Capability, Role};
 use crate::name::{Name, PluginRef};
 
 /// A tenant's ordered steps; empty means that every event goes to all who subscribe.
@@ -26,6 +26,8 @@ pub struct Step {
     pub config: Arc<str>,
     /// Inbound headers that the plugin may see, lower case.
     pub headers: Vec<String>,
+    /// What the plugin may use beyond log and configuration.
+    pub grants: Vec<Capability>,
     /// Whether a route is shown the destinations.
     pub sees_destinations: bool,
     /// What to do when the plugin fails.

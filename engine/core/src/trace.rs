@@ -33,12 +33,40 @@ pub struct StepTrace {
     /// Memory that the instance had in the end, in bytes; 0 if none was made.
     #[serde(default)]
     pub memory_bytes: u64,
+    /// What it asked of what it keeps, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kv: Vec<KvCall>,
     /// Attributes that the step set.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attributes: Vec<Header>,
     /// What the guest logged.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<LogLine>,
+}
+
+/// One call to what a plugin keeps: the key, and never a value.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "call", rename_all = "kebab-case")]
+pub enum KvCall {
+    /// It looked.
+    Get {
+        /// Where.
+        key: String,
+        /// Whether there was a value.
+        found: bool,
+    },
+    /// It wrote.
+    Set {
+        /// Where.
+        key: String,
+        /// Whether there was room for it.
+        taken: bool,
+    },
+    /// It took away.
+    Delete {
+        /// Where.
+        key: String,
+    },
 }
 
 /// What one role answered.

@@ -93,7 +93,7 @@ impl Bench {
             event: EventId::from_uuid(Uuid::from_u128(7)),
             output: 0,
         };
-        Ok(self.version.instance(&call)?)
+        Ok(self.version.instance(&call, None)?)
     }
 
     fn call(&self, instance: &mut Instance) -> Result<()> {

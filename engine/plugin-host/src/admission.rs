@@ -2,9 +2,9 @@
 
 use wasmtime::component::{Component, ComponentExportIndex};
 use wasmtime::{Engine, Error};
-use weft_core::contract::Role;
+use weft_core::contract::{Capability, Role};
 
-use crate::bindings::{self, CONFIG, CONTRACT, LOG, PACKAGE_PREFIX, TYPES};
+use crate::bindings::{self, CONFIG, CONTRACT, LATEST, LOG, PACKAGE_PREFIX, SECRETS, SERVED, TYPES, full_name};
 use crate::refusal::{Refusal, UngrantedImport};
 use crate::wasi;
 
@@ -34,13 +34,22 @@ pub(crate) fn check_kind(bytes: &[u8]) -> Result<(), Refusal> {
     Err(Refusal::NotAComponent { reason: reason.to_owned() })
 }
 
-/// Refuses what imports more than is granted or exports nothing that this host calls.
-pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result<Exports, Refusal> {
+/// What a component brings and what it asks for.
+pub(crate) struct Interfaces {
+    /// What steps can run.
+    pub(crate) exports: Exports,
+    /// What a step must grant to run it, each once.
+    pub(crate) wants: Vec<Capability>,
+}
+
+/// Refuses what imports what nobody can grant, or exports nothing that this host calls.
+pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result<Interfaces, Refusal> {
     let outside = component.component_type();
-    let mut ungranted = Vec::new();
+    let (mut wants, mut ungranted) = (Vec::new(), Vec::new());
     for (name, _) in outside.imports(engine) {
         match judge_import(name) {
             Import::Granted => {}
+            Import::Wants(capability) => wants.push(capability),
             Import::OtherContract => return Err(other_contract(name)),
             Import::Ungranted(way_out) => ungranted.push(UngrantedImport { interface: name.to_owned(), way_out }),
         }
@@ -51,9 +60,8 @@ pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result
     let mut exports = Exports::new();
     for role in Role::ALL {
         let (interface, function) = bindings::interface(role);
-        let Some(name) = outside.exports(engine).map(|(name, _)| name).find(|name| is_same(name, interface)) else {
-            continue;
-        };
+        let served = |name: &&str| SERVED.iter().any(|version| is_same(name, &full_name(interface, version)));
+        let Some(name) = outside.exports(engine).map(|(name, _)| name).find(served) else { continue };
         let index = component
             .get_export_index(None, name)
             .and_then(|instance| component.get_export_index(Some(&instance), function))
@@ -64,7 +72,7 @@ pub(crate) fn check_interfaces(engine: &Engine, component: &Component) -> Result
         let mut names = outside.exports(engine).map(|(name, _)| name);
         return Err(names.find(|name| name.starts_with(PACKAGE_PREFIX)).map_or(NO_ROLE, other_contract));
     }
-    Ok(exports)
+    Ok(Interfaces { exports, wants })
 }
 
 const NO_ROLE: Refusal = Refusal::NoRole { offered: CONTRACT };
@@ -102,19 +110,18 @@ fn other_contract(name: &str) -> Refusal {
 }
 
 enum Import {
+    /// Every plugin may.
     Granted,
+    /// A step must grant it.
+    Wants(Capability),
     OtherContract,
     Ungranted(&'static str),
 }
 
 fn judge_import(name: &str) -> Import {
-    if [CONFIG, LOG, TYPES].iter().any(|granted| is_same(name, granted)) {
-        return Import::Granted;
-    }
     let (interface, version) = name.split_once('@').unwrap_or((name, ""));
-    if interface.starts_with(PACKAGE_PREFIX) {
-        let is_ours = is_same(version_of(CONTRACT), version);
-        return if is_ours { Import::Ungranted("this host has no such capability") } else { Import::OtherContract };
+    if let Some(interface) = interface.strip_prefix(PACKAGE_PREFIX) {
+        return judge_ours(interface, version);
     }
     if wasi::INTERFACES.contains(&interface) {
         return if is_same(version, "0.2.0") { Import::Granted } else { Import::Ungranted("build for WASI 0.2") };
@@ -131,14 +138,27 @@ fn judge_import(name: &str) -> Import {
     })
 }
 
+/// The same for an interface of the contract.
+fn judge_ours(interface: &str, version: &str) -> Import {
+    if !SERVED.iter().any(|served| is_same(served, version)) {
+        return Import::OtherContract;
+    }
+    if [CONFIG, LOG, TYPES].contains(&interface) {
+        return Import::Granted;
+    }
+    let capability = Capability::ALL.into_iter().find(|capability| capability.as_str() == interface);
+    match capability {
+        _ if !is_same(LATEST, version) => Import::Ungranted("build for the contract's present version"),
+        Some(capability) => Import::Wants(capability),
+        None if interface == SECRETS => Import::Granted,
+        None => Import::Ungranted("this host has no such capability"),
+    }
+}
+
 /// Whether two names, or two versions, are of one interface: before 1.0 the first two numbers must agree.
 fn is_same(one: &str, other: &str) -> bool {
     let significant = |name: &str| name.rsplit_once('.').map(|(rest, _patch)| rest.to_owned());
     significant(one).is_some_and(|one| Some(one) == significant(other))
-}
-
-fn version_of(package: &str) -> &str {
-    package.split_once('@').map_or("", |(_, version)| version)
 }
 
 #[cfg(test)]
@@ -147,9 +167,10 @@ mod tests {
 
     #[test]
     fn only_the_patch_number_may_differ() {
-        assert!(is_same("weft:plugin/log@0.1.7", LOG));
+        let log = full_name(LOG, "0.1.0");
+        assert!(is_same("weft:plugin/log@0.1.7", &log));
         for other in ["weft:plugin/log@0.2.0", "weft:plugin/log@1.1.0", "weft:plugin/log", "weft:plugin/logs@0.1.0"] {
-            assert!(!is_same(other, LOG), "{other}");
+            assert!(!is_same(other, &log), "{other}");
         }
     }
 
@@ -160,13 +181,21 @@ mod tests {
             ("wasi:sockets/tcp@0.2.0", "connections"),
             ("wasi:http/outgoing-handler@0.2.0", "requests"),
             ("wasi:cli/environment@0.3.0", "WASI 0.2"),
-            ("weft:plugin/kv@0.1.0", "no such capability"),
+            ("weft:plugin/kv@0.1.0", "present version"),
+            ("weft:plugin/gpu@0.2.0", "no such capability"),
             ("acme:gpu/compute", "does not have it"),
         ] {
             let Import::Ungranted(way_out) = judge_import(name) else { panic!("{name} must not be granted") };
             assert!(way_out.contains(word), "{name}: {way_out}");
         }
         assert!(matches!(judge_import("weft:plugin/log@9.0.0"), Import::OtherContract));
+        for granted in ["weft:plugin/log@0.1.0", "weft:plugin/log@0.2.3", "weft:plugin/secrets@0.2.0"] {
+            assert!(matches!(judge_import(granted), Import::Granted), "{granted}");
+        }
+        for wanted in Capability::ALL {
+            let name = full_name(wanted.as_str(), LATEST);
+            assert!(matches!(judge_import(&name), Import::Wants(found) if found == wanted), "{name}");
+        }
         assert!(matches!(judge_import("wasi:io/streams@0.2.12"), Import::Granted));
     }
 

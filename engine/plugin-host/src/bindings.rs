@@ -5,23 +5,33 @@
 
 use weft_core::contract::Role;
 
-/// The package and version that this host offers, as refusals name it.
-pub const CONTRACT: &str = "weft:plugin@0.1.0";
+/// The package and version that this host offers and that new plugins are built for, as refusals name it.
+pub const CONTRACT: &str = "weft:plugin@0.2.0";
+/// The versions that are served: 0.2 has more interfaces to import than 0.1, and the same records and roles.
+pub(crate) const SERVED: [&str; 2] = ["0.1.0", LATEST];
+/// The version of [`CONTRACT`].
+pub(crate) const LATEST: &str = "0.2.0";
 /// What the names of the contract's interfaces start with.
 pub(crate) const PACKAGE_PREFIX: &str = "weft:plugin/";
-/// A step's configuration.
-pub(crate) const CONFIG: &str = "weft:plugin/config@0.1.0";
-/// Where a guest logs.
-pub(crate) const LOG: &str = "weft:plugin/log@0.1.0";
-/// The records that the other interfaces share; holds no function.
-pub(crate) const TYPES: &str = "weft:plugin/types@0.1.0";
+
+/// The interfaces that every plugin may import: where it logs, its configuration, and the records that others share, without a function.
+pub(crate) const LOG: &str = "log";
+pub(crate) const CONFIG: &str = "config";
+pub(crate) const TYPES: &str = "types";
+/// What a plugin may do with the secrets that its step names.
+pub(crate) const SECRETS: &str = "secrets";
+
+/// The full name of `interface` in a version of the contract.
+pub(crate) fn full_name(interface: &str, version: &str) -> String {
+    format!("{PACKAGE_PREFIX}{interface}@{version}")
+}
 
 /// The interface that stands for `role`, and its one function.
 pub(crate) const fn interface(role: Role) -> (&'static str, &'static str) {
     match role {
-        Role::Filter => ("weft:plugin/filter@0.1.0", "decide"),
-        Role::Transform => ("weft:plugin/transform@0.1.0", "transform"),
-        Role::Route => ("weft:plugin/route@0.1.0", "route"),
+        Role::Filter => ("filter", "decide"),
+        Role::Transform => ("transform", "transform"),
+        Role::Route => ("route", "route"),
     }
 }
 
@@ -34,9 +44,9 @@ mod generated {
             package weft:host;
 
             world roles {
-                export weft:plugin/filter@0.1.0;
-                export weft:plugin/transform@0.1.0;
-                export weft:plugin/route@0.1.0;
+                export weft:plugin/filter@0.2.0;
+                export weft:plugin/transform@0.2.0;
+                export weft:plugin/route@0.2.0;
             }
         ",
         world: "weft:host/roles",

@@ -40,7 +40,33 @@ struct Members {
     description: String,
     #[serde(default)]
     headers: Vec<String>,
+    #[serde(default)]
+    wants: Vec<Want>,
     config: Option<Value>,
+}
+
+/// An interface that a plugin uses beyond its log and configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Want {
+    Kv,
+    Clock,
+    Random,
+    Metrics,
+    Secrets,
+}
+
+impl Want {
+    /// The interface's name.
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Kv => "kv",
+            Self::Clock => "clock",
+            Self::Random => "random",
+            Self::Metrics => "metrics",
+            Self::Secrets => "secrets",
+        }
+    }
 }
 
 /// Why a text is no description.
@@ -98,6 +124,12 @@ impl Description {
     /// The inbound headers that it reads, which a step must name to show them.
     pub fn headers(&self) -> &[String] {
         &self.members.headers
+    }
+
+    /// The interfaces that it uses beyond its log and configuration, for those who build it: interpreters import whatever their world
+    /// has. What counts for a step is what the component imports.
+    pub fn wants(&self) -> impl Iterator<Item = &'static str> {
+        self.members.wants.iter().map(|want| want.as_str())
     }
 
     /// Checks the configuration of a step against the schema, if there is one.

@@ -7,6 +7,7 @@ use weft_core::contract::{Fault, FaultClass};
 use weft_core::limits::CallLimits;
 
 use crate::guest::Guest;
+use crate::lent::Ended;
 
 /// Bytes of a fault's message: it goes into the trace, and an error of the runtime may quote the guest.
 const MESSAGE_BYTES_MAX: usize = 2048;
@@ -33,6 +34,12 @@ pub(crate) fn of_error(error: &Error, guest: &mut Guest, limits: &CallLimits) ->
             limits.memory_bytes
         );
         return Fault::new(FaultClass::Memory, message);
+    }
+    if let Some(ended) = error.downcast_ref::<Ended>() {
+        return match ended {
+            Ended::Breach(what) => Fault::new(FaultClass::Contract, what.clone()),
+            Ended::Failed(why) => Fault::new(FaultClass::Host, cut(&why.to_string())),
+        };
     }
     let text = format!("{error:#}");
     // The runtime has no type for it; a test pins the words.

@@ -110,10 +110,10 @@ impl PluginHost {
         let description = Description::of(component)?;
         let digest = Digest::of(component);
         let compiled = self.compiled(digest, component)?;
-        let exports = admission::check_interfaces(&self.inner.engine, &compiled)?;
+        let interfaces = admission::check_interfaces(&self.inner.engine, &compiled)?;
         admission::check_resources(&compiled, config.memory_bytes_max)?;
         let linked = self.inner.linker.instantiate_pre(&compiled).map_err(|e| admission::misfit(&e))?;
-        Ok(Version::new(digest, component.len(), linked, exports, description))
+        Ok(Version::new(digest, component.len(), linked, interfaces, description))
     }
 
     /// How many components were compiled and not found as compiled code.

@@ -1,6 +1,6 @@
-//! What every plugin may import: its log, its configuration, and the harmless part of WASI.
+//! What plugins may import: every one its log, its configuration, and the harmless part of WASI; the rest if its step grants it.
 //!
-//! What is not linked here cannot be called: a capability is granted by linking its interface, never by a check inside it.
+//! What is not linked here cannot be called.
 
 use std::sync::Arc;
 
@@ -8,27 +8,36 @@ use wasmtime::component::{ComponentType, Lift, Linker};
 use wasmtime::{Engine, Result, StoreContextMut};
 use weft_core::contract::LogLevel;
 
-use crate::bindings::{CONFIG, LOG, TYPES};
+use crate::bindings::{CONFIG, LOG, SERVED, TYPES, full_name};
+use crate::capabilities;
 use crate::guest::Guest;
 use crate::wasi;
 
-/// A linker that grants what every plugin may import.
+/// A linker of all that there is; which plugin may be run with it is judged before.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<Guest>> {
     let mut linker = Linker::new(engine);
-    linker.instance(TYPES)?;
-    linker.instance(CONFIG)?.func_wrap("get", |store: StoreContextMut<'_, Guest>, (): ()| {
+    for version in SERVED {
+        base(&mut linker, version)?;
+    }
+    capabilities::link(&mut linker)?;
+    wasi::link(&mut linker)?;
+    Ok(linker)
+}
+
+/// What every plugin may import of a version of the contract.
+fn base(linker: &mut Linker<Guest>, version: &str) -> Result<()> {
+    linker.instance(&full_name(TYPES, version))?;
+    linker.instance(&full_name(CONFIG, version))?.func_wrap("get", |store: StoreContextMut<'_, Guest>, (): ()| {
         // Shared, because it is copied into the guest and nowhere else.
         Ok((Arc::clone(&store.data().config),))
     })?;
-    linker.instance(LOG)?.func_wrap(
+    linker.instance(&full_name(LOG, version))?.func_wrap(
         "log",
         |mut store: StoreContextMut<'_, Guest>, (level, message): (Level, String)| {
             store.data_mut().log.line(level.into(), &message);
             Ok(())
         },
-    )?;
-    wasi::link(&mut linker)?;
-    Ok(linker)
+    )
 }
 
 /// The contract's `level`.

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use wasmtime::Store;
 use wasmtime::component::{ComponentExportIndex, ComponentNamedList, InstancePre, Lift, Lower};
 use weft_core::contract::{
-    DestinationView, EventView, Failure, Fault, FaultClass, LogLine, Outputs, Role, Targets, Verdict,
+    Capability, DestinationView, EventView, Failure, Fault, FaultClass, LogLine, Outputs, Role, Targets, Verdict,
 };
 use weft_core::id::EventId;
 use weft_core::limits::CallLimits;
 use weft_core::time::Timestamp;
 
-use crate::admission::{self, Exports};
+use crate::admission::{self, Interfaces};
 use crate::bindings::types;
 use crate::guest::Guest;
+use crate::ports::Ports;
 use crate::refusal::Refusal;
 use crate::{border, fault, ticker};
 
@@ -50,9 +51,20 @@ type RouteParams<'a> = (types::Event<'a>, &'a [types::Destination<'a>]);
 type Answer<T> = (Result<T, types::Failure>,);
 
 impl Instance {
-    pub(crate) fn new(linked: &InstancePre<Guest>, exports: &Exports, call: &CallContext<'_>) -> Result<Self, Fault> {
+    pub(crate) fn new(
+        linked: &InstancePre<Guest>,
+        interfaces: &Interfaces,
+        call: &CallContext<'_>,
+        ports: Option<Box<dyn Ports>>,
+    ) -> Result<Self, Fault> {
+        let guest = Guest::new(call, ports);
+        let is_lent = |wanted: &&Capability| guest.lent.as_ref().is_some_and(|lent| lent.grants(**wanted));
+        if let Some(wanted) = interfaces.wants.iter().find(|wanted| !is_lent(wanted)) {
+            let message = format!("the plugin wants {wanted}, which the step does not grant");
+            return Err(Fault::new(FaultClass::Host, message));
+        }
         let limits = call.limits.clone();
-        let mut store = Store::new(linked.engine(), Guest::new(call));
+        let mut store = Store::new(linked.engine(), guest);
         store.limiter(|guest| &mut guest.memory);
         store.set_epoch_deadline(ticker::ticks(limits.call));
         store.set_hostcall_fuel(limits.pass_output_bytes.saturating_add(ANSWER_OVERHEAD_BYTES));
@@ -62,7 +74,7 @@ impl Instance {
             Err(panic) => return Err(fault::of_panic(&*panic)),
         };
         let mut functions = [None; Role::ALL.len()];
-        for (role, index) in exports {
+        for (role, index) in &interfaces.exports {
             functions[place(*role)] = Some(*index);
         }
         Ok(Self { store, guest, functions, limits, is_usable: true })

@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::Arc;
 
 use wasmtime::component::InstancePre;
-use weft_core::contract::{Fault, Role};
+use weft_core::contract::{Capability, Fault, Role};
 use weft_core::digest::Digest;
 
-use crate::admission::Exports;
+use crate::admission::Interfaces;
 use crate::description::Description;
 use crate::guest::Guest;
 use crate::instance::{CallContext, Instance};
+use crate::ports::{Ports, Probing};
 use crate::refusal::Refusal;
 
 /// A component that was checked and compiled. Cheap to clone; what was compiled goes with the last clone and instance.
@@ -23,7 +24,7 @@ struct Inner {
     digest: Digest,
     bytes: usize,
     roles: Vec<Role>,
-    exports: Exports,
+    interfaces: Interfaces,
     linked: InstancePre<Guest>,
     description: Option<Description>,
 }
@@ -33,11 +34,11 @@ impl Version {
         digest: Digest,
         bytes: usize,
         linked: InstancePre<Guest>,
-        exports: Exports,
+        interfaces: Interfaces,
         description: Option<Description>,
     ) -> Self {
-        let roles = exports.iter().map(|(role, _)| *role).collect();
-        Self { inner: Arc::new(Inner { digest, bytes, roles, exports, linked, description }) }
+        let roles = interfaces.exports.iter().map(|(role, _)| *role).collect();
+        Self { inner: Arc::new(Inner { digest, bytes, roles, interfaces, linked, description }) }
     }
 
     /// The digest of the component's bytes: what names this version.
@@ -53,6 +54,16 @@ impl Version {
     /// The roles that the component exports, in the order in which a step runs them; never empty.
     pub fn roles(&self) -> &[Role] {
         &self.inner.roles
+    }
+
+    /// What a step must grant to run it.
+    pub fn wants(&self) -> &[Capability] {
+        &self.inner.interfaces.wants
+    }
+
+    /// Whether the same event, configuration and secrets always have the same outcome.
+    pub fn is_pure(&self) -> bool {
+        !self.wants().iter().any(|capability| capability.varies())
     }
 
     /// What the plugin says about itself, if it says anything.
@@ -72,16 +83,17 @@ impl Version {
     /// # Errors
     /// [`Refusal::Probe`] if it cannot be instantiated, [`Refusal::Misfit`] if a role has other types.
     pub fn probe(&self, call: &CallContext<'_>) -> Result<(), Refusal> {
-        let mut instance = self.instance(call).map_err(|fault| Refusal::Probe { fault })?;
+        let mut instance = self.instance(call, Some(Box::new(Probing))).map_err(|fault| Refusal::Probe { fault })?;
         instance.check_types()
     }
 
-    /// Makes a fresh instance: no trace of an earlier one, limits on.
+    /// Makes a fresh instance: no trace of an earlier one, limits on. `ports` is what the step lends it, if it lends anything.
     ///
     /// # Errors
-    /// A [`Fault`] if a start function traps or runs into a limit; of class host if there are too many instances.
-    pub fn instance(&self, call: &CallContext<'_>) -> Result<Instance, Fault> {
-        Instance::new(&self.inner.linked, &self.inner.exports, call)
+    /// A [`Fault`] if a start function traps or runs into a limit; of class host if there are too many instances, or the plugin wants what
+    /// it is not lent.
+    pub fn instance(&self, call: &CallContext<'_>, ports: Option<Box<dyn Ports>>) -> Result<Instance, Fault> {
+        Instance::new(&self.inner.linked, &self.inner.interfaces, call, ports)
     }
 }
 

@@ -34,6 +34,7 @@ use crate::workers::delivery_claims::DeliveryClaims;
 use crate::workers::fan_out::FanOut;
 use crate::workers::heartbeat::Heartbeat;
 use crate::workers::intake::{HandOver, Intake, IntakeParts};
+use crate::workers::kv::KvShelf;
 use crate::workers::lease::LeaseTerm;
 use crate::workers::lookout::Lookout;
 use crate::workers::outbox::{Outbox, OutboxLimits};
@@ -181,6 +182,7 @@ impl Shared {
             limits: self.limits.call_limits(),
             time_max: self.limits.pass(),
             deliveries_max: self.limits.deliveries,
+            kv: KvShelf::stored(self.store.clone(), tokio::runtime::Handle::current()),
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
         };

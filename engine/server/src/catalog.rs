@@ -14,7 +14,7 @@ use weft_core::name::Name;
 use weft_core::pipeline::Pipeline;
 use weft_outbound::{InvalidTarget, PreparedTarget};
 
-use crate::secrets::KeyHash;
+use crate::secrets::{KeyHash, StepSecrets};
 
 /// All that requests and workers look up.
 #[derive(Default)]
@@ -45,6 +45,8 @@ pub struct Tenant {
     pub type_pointer: String,
     /// Its steps.
     pub pipeline: Pipeline,
+    /// The secrets that its steps let their plugins use.
+    pub step_secrets: StepSecrets,
     /// The inbound headers that its steps name.
     pub headers: Vec<String>,
     /// Where its deliveries go.

@@ -12,6 +12,8 @@ use uuid::{ContextV7, Uuid};
 use weft_core::retry::Jitter;
 use weft_core::time::Timestamp;
 
+use crate::secrets::fill_random;
+
 /// A source of time, chance and fresh ids; cheap to clone.
 #[derive(Clone)]
 pub struct Clock {
@@ -84,6 +86,20 @@ impl Clock {
         match self.source {
             Source::System => Jitter::new(fastrand::f64() * 2.0 - 1.0),
             Source::Manual(_) => Jitter::NONE,
+        }
+    }
+
+    /// Fills `bytes` with what nobody can foresee; a manual clock's dice fall the same way every time.
+    ///
+    /// # Errors
+    /// The operating system has no random bytes to give.
+    pub fn random(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        match self.source {
+            Source::System => fill_random(bytes),
+            Source::Manual(_) => {
+                bytes.fill(4);
+                Ok(())
+            }
         }
     }
 

@@ -19,7 +19,7 @@ use weft_store::{Store, StoreError};
 
 use crate::catalog::{Caller, Catalog, Tenant};
 use crate::clock::Clock;
-use crate::config::{Config, ConfigSecrets, DestinationConfig, DestinationSecrets, TenantConfig};
+use crate::config::{Config, ConfigSecrets, DestinationConfig, DestinationSecrets, TenantConfig, TenantSecrets};
 use crate::generated::{Generated, Maker, Wanted};
 use crate::secrets::{KeyHash, OpenError, SealKey};
 
@@ -91,7 +91,7 @@ impl Declarer<'_> {
             for key in record.keys.iter().filter(|key| key.declared) {
                 keys.insert(KeyHash::from_bytes(key.hash), Caller::Tenant(record.id));
             }
-            tenants.push(self.tenant(declared, record, own.destinations).await?);
+            tenants.push(self.tenant(declared, record, own).await?);
         }
         Ok(Catalog::new(tenants, keys)?)
     }
@@ -123,12 +123,15 @@ impl Declarer<'_> {
         &self,
         declared: &TenantConfig,
         record: &TenantRecord,
-        own: Vec<DestinationSecrets>,
+        own: TenantSecrets,
     ) -> Result<Tenant, DeclareError> {
         let known: HashMap<&Name, &DestinationRecord> = record.destinations.iter().map(|it| (&it.name, it)).collect();
         let mut destinations = Vec::with_capacity(declared.destinations.len());
-        let mut rest =
-            declared.destinations.iter().zip(own).filter_map(|(it, own)| Some((it, *known.get(&it.name)?, own)));
+        let mut rest = declared
+            .destinations
+            .iter()
+            .zip(own.destinations)
+            .filter_map(|(it, own)| Some((it, *known.get(&it.name)?, own)));
         // Each secret that is made or opened is a look into the store; together they share its commits and its readers.
         loop {
             let part: Vec<_> = rest.by_ref().take(SECRETS_AT_ONCE).collect();
@@ -150,6 +153,7 @@ impl Declarer<'_> {
             name: declared.name.clone(),
             type_pointer: declared.type_pointer.clone(),
             pipeline: declared.pipeline.clone(),
+            step_secrets: own.steps,
             headers,
             destinations: destinations.into(),
         })

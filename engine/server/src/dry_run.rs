@@ -18,6 +18,7 @@ use crate::catalog::Tenant;
 use crate::clock::Clock;
 use crate::plugins::{ActiveVersions, PluginKey, PluginRegistry, RegistryError, Versions};
 use crate::telemetry::Metrics;
+use crate::workers::kv::KvShelf;
 use crate::workers::pass::{Outcome, PassContext, Rehearsal, rehearse};
 
 /// Events that one dry run looks at, at most.
@@ -91,6 +92,9 @@ pub struct DryRun {
     question: Question,
     active: Arc<Versions>,
     candidate: Versions,
+    // Each begins with nothing kept: what the live ones keep already knows these events.
+    kv: KvShelf,
+    candidate_kv: KvShelf,
 }
 
 impl DryRuns {
@@ -110,7 +114,8 @@ impl DryRuns {
         let active = self.versions.snapshot();
         let mut candidate = Versions::clone(&active);
         candidate.insert(question.plugin.clone(), version);
-        Ok(DryRun { runs: self.clone(), question, active, candidate })
+        let (kv, candidate_kv) = (KvShelf::empty(), KvShelf::empty());
+        Ok(DryRun { runs: self.clone(), question, active, candidate, kv, candidate_kv })
     }
 }
 
@@ -132,46 +137,47 @@ impl DryRun {
         let this = Arc::new(self);
         let (mut done, of) = (0, u64::from(this.question.last));
         let mut tally = Tally::default();
-        let mut before: EventId = this.runs.clock.fresh();
-        while done < of {
-            let limit = u32::try_from(of - done).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS);
-            let page = this.runs.store.events_before(this.question.tenant.id, before, limit).await;
-            let mut page = page.map_err(DryRunError::Store)?;
-            let is_last = page.len() < limit as usize;
-            let read = page.len();
-            page.retain(|event| this.question.since.is_none_or(|since| event.received_at >= since));
-            let Some(oldest) = page.last().map(|event| event.id) else { break };
-            let is_last = is_last || page.len() < read;
-            done += page.len() as u64;
-            let worker = Arc::clone(&this);
+        let mut page = this.page(this.runs.clock.fresh(), of).await?;
+        while let Some(oldest) = page.events.last().map(|event| event.id) {
+            done += page.events.len() as u64;
+            let (worker, events) = (Arc::clone(&this), page.events);
             // Guests run for as long as they are allowed to: not on the threads that serve I/O.
-            let worked = tokio::task::spawn_blocking(move || {
-                worker.try_page(&page, &mut tally);
+            let trying = tokio::task::spawn_blocking(move || {
+                worker.try_page(&events, &mut tally);
                 tally
             });
-            tally = worked.await.map_err(|_| DryRunError::Stopping)?;
-            before = oldest;
+            // The store answers meanwhile.
+            let next = if page.is_last { Ok(Page::default()) } else { this.page(oldest, of - done).await };
+            tally = trying.await.map_err(|_| DryRunError::Stopping)?;
             if told.send(DryRunLine::Progress { done, of }).await.is_err() {
                 return Ok(None);
             }
-            if is_last {
-                break;
-            }
+            page = next?;
         }
         Ok(Some(tally.sum_up()))
+    }
+
+    /// The next events before `before`, at most `wanted`.
+    async fn page(&self, before: EventId, wanted: u64) -> Result<Page, DryRunError> {
+        let limit = u32::try_from(wanted).unwrap_or(PAGE_EVENTS).min(PAGE_EVENTS);
+        let events = self.runs.store.events_before(self.question.tenant.id, before, limit).await;
+        let mut events = events.map_err(DryRunError::Store)?;
+        let read = events.len();
+        events.retain(|event| self.question.since.is_none_or(|since| event.received_at >= since));
+        Ok(Page { is_last: read < limit as usize || events.len() < read || u64::from(limit) == wanted, events })
     }
 
     fn try_page(&self, page: &[Event], tally: &mut Tally) {
         // Trying is no fault of the plugins that the engine counts.
         let metrics = Metrics::default();
         for event in page {
-            let now = self.rehearse(event, &self.active, &metrics);
-            let then = self.rehearse(event, &self.candidate, &metrics);
+            let now = self.rehearse(event, &self.active, &self.kv, &metrics);
+            let then = self.rehearse(event, &self.candidate, &self.candidate_kv, &metrics);
             tally.add(event, &now, &then);
         }
     }
 
-    fn rehearse(&self, event: &Event, versions: &Versions, metrics: &Metrics) -> Rehearsal {
+    fn rehearse(&self, event: &Event, versions: &Versions, kv: &KvShelf, metrics: &Metrics) -> Rehearsal {
         let DryRuns { clock, limits, deliveries_max, .. } = &self.runs;
         let context = PassContext {
             tenant: &self.question.tenant,
@@ -179,11 +185,20 @@ impl DryRun {
             limits,
             time_max: PASS_TIME_MAX,
             deliveries_max: *deliveries_max,
+            kv,
             clock,
             metrics,
         };
         rehearse(event, Draft::of(event), &context)
     }
+}
+
+/// Some of the events, newest first.
+#[derive(Default)]
+struct Page {
+    events: Vec<Event>,
+    /// Whether there are no more to be tried.
+    is_last: bool,
 }
 
 /// Two versions on the same events, as far as they have come.

@@ -44,6 +44,20 @@ pub fn check_with(catalog: &Catalog, versions: &Versions, key: &PluginKey, versi
 fn pipeline_problems<'v>(tenant: &Tenant, version: impl Fn(&PluginRef) -> Option<&'v Version>) -> Vec<String> {
     let mut problems = check_pipeline(&tenant.pipeline, |plugin| Some(version(plugin)?.roles().to_vec()));
     for step in &tenant.pipeline.steps {
+        let wants = version(&step.plugin).map(Version::wants).unwrap_or_default();
+        let missing: Vec<_> =
+            wants.iter().filter(|wanted| !step.grants.contains(wanted)).map(|it| it.as_str()).collect();
+        if !missing.is_empty() {
+            let quoted = step.grants.iter().map(|it| it.as_str()).chain(missing.iter().copied());
+            let quoted: Vec<_> = quoted.map(|word| format!("\"{word}\"")).collect();
+            problems.push(format!(
+                "step {}: {} wants {}, which the step does not grant; if it may, write grants = [{}]",
+                step.name,
+                step.plugin,
+                missing.join(" and "),
+                quoted.join(", ")
+            ));
+        }
         let description = version(&step.plugin).and_then(Version::description);
         let refused = description.map_or(Ok(()), |description| description.check_config(&step.config));
         let told = refused.err().into_iter().flatten();

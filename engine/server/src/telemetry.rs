@@ -2,6 +2,8 @@
 //!
 //! Labels are bounded: end states, outcomes and fault classes are enums, plugins are those that are bound.
 
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::encoding::EncodeLabelSet;
@@ -20,6 +22,11 @@ const ATTEMPT_BUCKETS: [f64; 12] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1
 /// Upper bounds of the buckets for steps, in seconds: from a native guest to the longest call limit.
 const STEP_BUCKETS: [f64; 10] = [5e-6, 1e-5, 2e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 5e-2, 0.5];
 
+/// Counters of one tenant's plugin that have a name of their own.
+const COUNTER_NAMES_MAX: usize = 64;
+/// The name of all others.
+const OTHER_COUNTERS: &str = "other";
+
 /// The engine's counters. Counting never blocks and never fails.
 pub struct Metrics {
     registry: Registry,
@@ -32,6 +39,10 @@ pub struct Metrics {
     attempt_seconds: Histogram,
     steps: Family<PluginLabel, Histogram, fn() -> Histogram>,
     faults: Family<FaultLabel, Counter>,
+    plugin_counters: Family<PluginCounter, Counter>,
+    // The names that each tenant's plugin has used, so that nobody can make a metric of every event.
+    counter_names: Mutex<HashMap<(Name, String), BTreeSet<String>>>,
+    kv_conflicts: Counter,
     leases_lost: Counter,
     store_failures: Counter,
     events_waiting: Gauge,
@@ -57,6 +68,13 @@ struct Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PluginLabel {
     plugin: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PluginCounter {
+    tenant: String,
+    plugin: String,
+    name: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -89,6 +107,9 @@ impl Default for Metrics {
             attempt_seconds: Histogram::new(ATTEMPT_BUCKETS),
             steps: Family::new_with_constructor(|| Histogram::new(STEP_BUCKETS)),
             faults: Family::default(),
+            plugin_counters: Family::default(),
+            counter_names: Mutex::default(),
+            kv_conflicts: Counter::default(),
             leases_lost: Counter::default(),
             store_failures: Counter::default(),
             events_waiting: Gauge::default(),
@@ -115,6 +136,9 @@ impl Metrics {
         let text = "Host time of plugin steps";
         registry.register_with_unit("plugin_step_duration", text, seconds.clone(), self.steps.clone());
         registry.register("plugin_faults", "Faults of plugins by class", self.faults.clone());
+        registry.register("plugin_counter", "What plugins count", self.plugin_counters.clone());
+        let text = "Passes that ran again because what they had read of a plugin's keys has changed";
+        registry.register("kv_conflicts", text, self.kv_conflicts.clone());
         registry.register("leases_lost", "Work that was done for nothing", self.leases_lost.clone());
         registry.register("store_failures", "Commits that failed", self.store_failures.clone());
         registry.register("events_waiting", "Events without an end", self.events_waiting.clone());
@@ -174,6 +198,22 @@ impl Metrics {
     /// A plugin showed a bug.
     pub fn fault(&self, plugin: &str, class: FaultClass) {
         self.faults.get_or_create(&FaultLabel { plugin: plugin.to_owned(), class: class.as_str() }).inc();
+    }
+
+    /// A plugin counted. The first 64 names of a tenant's plugin stand for themselves, the others together.
+    pub fn plugin_counted(&self, tenant: &Name, plugin: &str, name: &str, delta: u32) {
+        let mut counters = self.counter_names.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = counters.entry((tenant.clone(), plugin.to_owned())).or_default();
+        let is_known = names.contains(name) || names.len() < COUNTER_NAMES_MAX && names.insert(name.to_owned());
+        drop(counters);
+        let name = if is_known { name } else { OTHER_COUNTERS };
+        let label = PluginCounter { tenant: tenant.to_string(), plugin: plugin.to_owned(), name: name.to_owned() };
+        self.plugin_counters.get_or_create(&label).inc_by(delta.into());
+    }
+
+    /// A pass ran for nothing, because a plugin's keys had changed meanwhile.
+    pub fn kv_conflict(&self) {
+        self.kv_conflicts.inc();
     }
 
     /// A finisher came too late.

@@ -15,7 +15,10 @@ use uuid::Uuid;
 use weft_core::draft::Draft;
 use weft_core::event::{Event, Header};
 use weft_core::id::{EventId, TenantId};
+use weft_core::kv::{Found, KvTouch, Left};
+use weft_core::name::PluginRef;
 use weft_core::time::Timestamp;
+use weft_server::workers::kv::KvShelf;
 
 /// What files with expected outcomes end with; they stand beside their events.
 const EXPECTED: &str = ".expected.json";
@@ -31,6 +34,12 @@ pub struct Fixture {
     event: Input,
     #[serde(default)]
     pub(crate) destinations: Vec<Place>,
+    /// What the plugin keeps before the event comes: texts by their keys.
+    #[serde(default)]
+    kv: BTreeMap<String, String>,
+    /// The secrets that the step names, each to be used and to be read.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, String>,
 }
 
 /// A destination that a route may see.
@@ -93,7 +102,7 @@ impl Fixture {
             text: None,
             base64: None,
         };
-        Ok(Self { config: None, event, destinations: Vec::new() })
+        Ok(Self { config: None, event, destinations: Vec::new(), kv: BTreeMap::new(), secrets: BTreeMap::new() })
     }
 
     /// The same with this configuration in the place of its own.
@@ -105,6 +114,19 @@ impl Fixture {
     /// The headers that the step is to name.
     pub(crate) fn header_names(&self) -> Vec<String> {
         self.event.headers.keys().map(|name| name.to_ascii_lowercase()).collect()
+    }
+
+    /// What the plugin keeps before the event comes.
+    pub(crate) fn shelf(&self, tenant: TenantId, plugin: &PluginRef) -> KvShelf {
+        let shelf = KvShelf::empty();
+        let touches = self.kv.iter().map(|(key, value)| KvTouch {
+            plugin: plugin.clone(),
+            key: key.clone(),
+            found: Found::Unread,
+            left: Some(Left::Value { value: Bytes::copy_from_slice(value.as_bytes()), expires_at: None }),
+        });
+        shelf.announce(tenant, &touches.collect::<Vec<_>>()).kept();
+        shelf
     }
 
     /// The event, and what earlier steps have made of it.

@@ -1,6 +1,6 @@
 //! Runs a component as the engine does: the same host, the same steps, the same limits; nothing is stored or sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result};
 use serde_json::Value;
 use url::Url;
 use uuid::Uuid;
+use weft_core::contract::Capability;
 use weft_core::destination::{Destination, DestinationKind, DestinationStatus, HttpTarget, Timeouts};
 use weft_core::destinations::Destinations;
 use weft_core::event::EventPattern;
@@ -21,6 +22,7 @@ use weft_plugin_host::{CallContext, HostConfig, PluginHost, Refusal, Version};
 use weft_server::catalog::Tenant;
 use weft_server::clock::Clock;
 use weft_server::plugins::{PluginKey, Versions};
+use weft_server::secrets::{SecretText, StepSecret};
 use weft_server::telemetry::Metrics;
 use weft_server::workers::pass::{PassContext, rehearse};
 
@@ -118,6 +120,7 @@ impl Stand {
                 limits: &self.limits,
                 time_max: PASS_TIME_MAX,
                 deliveries_max: DELIVERIES_MAX,
+                kv: &fixture.shelf(tenant.id, &tenant.pipeline.steps[0].plugin),
                 clock: &self.clock,
                 metrics: &self.metrics,
             },
@@ -135,15 +138,17 @@ impl Stand {
             roles: Vec::new(),
             config: config.into(),
             headers: headers.clone(),
+            grants: Capability::ALL.to_vec(),
             sees_destinations: true,
             on_failure: FailurePolicy::default(),
         };
         let places = fixture.destinations.iter().map(|place| self.destination(place));
         Ok(Tenant {
             id: TenantId::from_uuid(Uuid::nil()),
-            name,
+            name: name.clone(),
             type_pointer: String::new(),
             pipeline: Pipeline { steps: vec![step] },
+            step_secrets: HashMap::from([(name.clone(), secrets(fixture)?)]),
             headers,
             destinations: Destinations::from(places.collect::<Result<Vec<_>>>()?),
         })
@@ -161,6 +166,15 @@ impl Stand {
             timeouts: Timeouts { connect: PASS_TIME_MAX, total: PASS_TIME_MAX },
         })
     }
+}
+
+/// Each may be read, so that a plugin can be seen to work with it.
+fn secrets(fixture: &Fixture) -> Result<Arc<[StepSecret]>> {
+    let secret = |(name, text): (&String, &String)| {
+        let name = name.parse().context("secrets")?;
+        Ok(StepSecret::new(name, &SecretText::new(text.clone()), true))
+    };
+    fixture.secrets.iter().map(secret).collect()
 }
 
 fn labels(labels: &BTreeMap<String, String>) -> Vec<weft_core::event::Header> {

@@ -71,6 +71,7 @@ fn a_trace_reads_back_whole() {
         answers: vec![RoleAnswer { role: Role::Filter, answer: Answer::Dropped { reason: "small".to_owned() } }],
         took_us: 41,
         memory_bytes: 1_048_576,
+        kv: Vec::new(),
         attributes: vec![header("region")],
         logs: vec![LogLine { level: LogLevel::Info, message: "hello".to_owned() }],
     };

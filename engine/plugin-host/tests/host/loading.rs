@@ -37,7 +37,7 @@ fn promise_5_a_component_that_wants_files_is_refused_by_interface_with_a_way_out
 fn a_component_for_another_contract_is_refused_with_both_versions() {
     let refusal = HOST.load(&component("other-contract")).expect_err("a refusal");
     assert!(matches!(refusal, Refusal::OtherContract { .. }));
-    assert_says(&refusal, &["weft:plugin/filter@9.0.0", "weft:plugin@0.1.0"]);
+    assert_says(&refusal, &["weft:plugin/filter@9.0.0", "weft:plugin@0.2.0"]);
 }
 
 #[test]
@@ -104,7 +104,7 @@ const OTHER_DECIDE: &str = r#"(param "event" string) (result u32)"#;
 fn a_role_with_other_types_is_refused() {
     let refusal = refusal(&filter(OTHER_DECIDE, ""));
     assert!(matches!(refusal, Refusal::Misfit { .. }));
-    assert_says(&refusal, &["weft:plugin@0.1.0", "role filter"]);
+    assert_says(&refusal, &["weft:plugin@0.2.0", "role filter"]);
 }
 
 #[test]

@@ -4,7 +4,9 @@ mod answers;
 mod compiled_code;
 mod containment;
 mod determinism;
+mod lending;
 mod loading;
+mod released;
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -64,7 +66,7 @@ impl Step {
     }
 
     fn try_instance(&self, version: &Version) -> Result<Instance, Fault> {
-        version.instance(&self.call())
+        version.instance(&self.call(), None)
     }
 
     fn call(&self) -> CallContext<'_> {

@@ -42,6 +42,10 @@ limits! {
     deliveries_at_once: usize = size(DELIVERIES_AT_ONCE);
     log_lines: usize = size(LOG_LINES);
     log_line_bytes: usize = size(LOG_LINE_BYTES);
+    kv_calls: usize = size(KV_CALLS);
+    kv_value_bytes: usize = size(KV_VALUE_BYTES);
+    kv_entries: u64 = count(KV_ENTRIES);
+    kv_bytes: u64 = count(KV_BYTES);
     step_config_bytes: usize = size(STEP_CONFIG_BYTES);
     component_bytes: usize = size(COMPONENT_BYTES);
     plugin_versions: usize = size(PLUGIN_VERSIONS);
@@ -66,6 +70,10 @@ limits! {
 
 fn size(value: u64) -> usize {
     usize::try_from(value).unwrap_or(usize::MAX)
+}
+
+const fn count(value: u64) -> u64 {
+    value
 }
 
 fn millis(value: u64) -> Duration {
@@ -94,6 +102,10 @@ impl Limits {
             targets: self.targets,
             log_lines: self.log_lines,
             log_line_bytes: self.log_line_bytes,
+            kv_calls: self.kv_calls,
+            kv_value_bytes: self.kv_value_bytes,
+            kv_entries: self.kv_entries,
+            kv_bytes: self.kv_bytes,
         }
     }
 
@@ -194,6 +206,7 @@ fn check_relations(written: &[Written<'_>]) {
         &plain,
         "a guest holds the event and its output at once (event_body_bytes_max + output_bytes_max)",
     );
+    relation(limits::KV_BYTES, &[limits::KV_VALUE_BYTES], &plain, "one value (kv_value_bytes_max) must fit in");
     relation(limits::DELIVERIES, &[limits::DELIVERIES_AT_ONCE], &plain, "it includes deliveries_at_once_max");
     relation(
         limits::ATTEMPTS,

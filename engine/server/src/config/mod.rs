@@ -33,7 +33,7 @@ pub use destination::DestinationConfig;
 pub use finding::{Finding, Place, Problems};
 pub use limits::{LEASE_MARGIN, Limits};
 pub use network::NetworkConfig;
-pub use pipeline::check_pipeline;
+pub use pipeline::{StepSecretConfig, check_pipeline};
 pub use secret::{ConfigSecrets, Declared, DestinationSecrets, KeySecret, TenantSecrets};
 pub use store_url::{PostgresUrl, StoreUrl};
 pub use tenant::{KeyConfig, TenantConfig};

@@ -1,16 +1,18 @@
 //! A tenant's ordered steps: `[[tenant.step]]`, and the rules that hold between them.
 
 use http::HeaderName;
-use weft_core::contract::Role;
+use weft_core::contract::{Capability, Role};
 use weft_core::decide::RETRY_AFTER_MAX;
 use weft_core::name::{Name, PluginRef};
 use weft_core::pipeline::{FailurePolicy, Pipeline, Step, Then};
 
 use super::duration::read_waits;
-use super::limits::Limits;
 use super::reader::{Field, Table};
+use super::secret::{self, Declared};
 use super::step_config;
+use super::tenant::Rules;
 use super::unique::Unique;
+use crate::secrets::SecretRef;
 
 /// Most steps of a pipeline: each runs for every event.
 const STEPS_MAX: usize = 1_000;
@@ -18,8 +20,23 @@ const STEPS_MAX: usize = 1_000;
 const HEADERS_MAX: usize = 64;
 /// Most retries of a step; while they last, the event has no end.
 const RETRIES_MAX: usize = 64;
+/// Most secrets that a step may name.
+const SECRETS_MAX: usize = 64;
 /// Inbound headers that hold the sender's own credentials: no plugin is handed a key.
 const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "cookie"];
+
+/// A secret that a step lets its plugin use, as the file declares it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StepSecretConfig {
+    /// Which step.
+    pub step: Name,
+    /// How the plugin asks for it.
+    pub name: Name,
+    /// Where its text is.
+    pub secret: Declared<SecretRef>,
+    /// Whether the plugin may read it.
+    pub reveal: bool,
+}
 
 /// Says what is wrong with the order of a pipeline's steps, and with the roles that they name; empty if nothing is.
 ///
@@ -47,40 +64,50 @@ pub fn check_pipeline(pipeline: &Pipeline, roles: impl Fn(&PluginRef) -> Option<
     problems
 }
 
-/// Reads all `[[tenant.step]]` tables; those that cannot be read are left out and among the findings.
-pub(super) fn read(field: Option<Field<'_>>, limits: &Limits) -> Pipeline {
-    let Some(field) = field else { return Pipeline::default() };
+/// Reads all `[[tenant.step]]` tables, and the secrets that they name; those that cannot be read are left out and among the findings.
+pub(super) fn read(field: Option<Field<'_>>, rules: &Rules<'_>) -> (Pipeline, Vec<StepSecretConfig>) {
+    let Some(field) = field else { return Default::default() };
     let mut names = Unique::of("step");
-    let read = |field: Field<'_>| step(field.table()?, limits, &mut names);
-    let pipeline = Pipeline { steps: field.list(STEPS_MAX).into_iter().filter_map(read).collect() };
+    let read = |field: Field<'_>| step(field.table()?, rules, &mut names);
+    let (steps, secrets): (_, Vec<_>) = field.list(STEPS_MAX).into_iter().filter_map(read).unzip();
+    let pipeline = Pipeline { steps };
     for problem in check_pipeline(&pipeline, |_| None) {
         field.problem::<()>(problem);
     }
-    pipeline
+    (pipeline, secrets.into_iter().flatten().collect())
 }
 
-fn step(table: Table<'_>, limits: &Limits, names: &mut Unique) -> Option<Step> {
+fn step(table: Table<'_>, rules: &Rules<'_>, names: &mut Unique) -> Option<(Step, Vec<StepSecretConfig>)> {
     let plugin_field = table.required("plugin", "say which plugin runs, e.g. plugin = \"operator/json-filter\"");
     let plugin = plugin_field.and_then(Field::parsed::<PluginRef>);
     let name = match table.field("name") {
         Some(field) => names.claim(field),
         None => plugin.as_ref().zip(plugin_field).map(|(plugin, field)| default_name(plugin, field, names)),
     };
-    let roles = table.field("roles").map(roles).unwrap_or_default();
-    let config = table.field("config").map_or(Some("{}".to_owned()), |field| step_config::read(field, limits));
+    let roles = table.field("roles").map(|field| words(field, Role::ALL, Role::as_str)).unwrap_or_default();
+    let config = table.field("config").map_or(Some("{}".to_owned()), |field| step_config::read(field, rules.limits));
     let headers = table.field("headers").map(headers).unwrap_or_default();
+    let grants = table.field("grants").map(|field| words(field, Capability::ALL, Capability::as_str));
+    let secrets = table.field("secrets").map(|field| secrets(field, rules)).unwrap_or_default();
     let sees_destinations = table.field("sees_destinations").map_or(Some(false), Field::boolean);
     let on_failure = failure_policy(&table);
     table.finish();
-    Some(Step {
-        name: name?,
+    let name = name?;
+    let secrets = secrets
+        .into_iter()
+        .map(|(secret_name, secret, reveal)| StepSecretConfig { step: name.clone(), name: secret_name, secret, reveal })
+        .collect();
+    let step = Step {
+        name,
         plugin: plugin?,
         roles,
         config: config?.into(),
         headers,
+        grants: grants.unwrap_or_default(),
         sees_destinations: sees_destinations?,
         on_failure,
-    })
+    };
+    Some((step, secrets))
 }
 
 fn default_name(plugin: &PluginRef, field: Field<'_>, names: &mut Unique) -> Name {
@@ -89,21 +116,40 @@ fn default_name(plugin: &PluginRef, field: Field<'_>, names: &mut Unique) -> Nam
     name
 }
 
-fn roles(field: Field<'_>) -> Vec<Role> {
-    let mut roles: Vec<Role> = Vec::new();
-    for entry in field.list(Role::ALL.len()) {
+/// A list of words, each one of `all` and named once.
+fn words<T: Copy + PartialEq>(field: Field<'_>, all: impl AsRef<[T]>, as_str: fn(T) -> &'static str) -> Vec<T> {
+    let all = all.as_ref();
+    let mut named = Vec::new();
+    for entry in field.list(all.len() * 2) {
         let Some(text) = entry.text() else { continue };
-        match Role::ALL.into_iter().find(|role| role.as_str() == text) {
-            Some(role) if roles.contains(&role) => {
+        match all.iter().copied().find(|word| as_str(*word) == text) {
+            Some(word) if named.contains(&word) => {
                 entry.problem::<()>("is named twice");
             }
-            Some(role) => roles.push(role),
+            Some(word) => named.push(word),
             None => {
-                entry.problem::<()>("must be \"filter\", \"transform\" or \"route\"");
+                let known: Vec<_> = all.iter().map(|word| format!("\"{}\"", as_str(*word))).collect();
+                let (last, first) = known.split_last().unwrap_or((&known[0], &[]));
+                entry.problem::<()>(format!("must be {} or {last}", first.join(", ")));
             }
         }
     }
-    roles
+    named
+}
+
+/// Secrets by name, each the place of its text, and `reveal = true` where the plugin may read it.
+fn secrets(field: Field<'_>, rules: &Rules<'_>) -> Vec<(Name, Declared<SecretRef>, bool)> {
+    let read = |(name, field): (&str, Field<'_>)| {
+        let table = secret::table(field)?;
+        let secret = secret::read(&table, rules.folder);
+        let reveal = table.field("reveal").map_or(Some(false), Field::boolean);
+        table.finish();
+        let Ok(name) = name.parse() else {
+            return field.problem("is no name: use 1 to 64 of a-z, 0-9, - and _ before the equals sign");
+        };
+        Some((name, secret?, reveal?))
+    };
+    field.hiding().entries(SECRETS_MAX).unwrap_or_default().into_iter().filter_map(read).collect()
 }
 
 fn headers(field: Field<'_>) -> Vec<String> {

@@ -15,7 +15,7 @@ use weft_store::StoreAt;
 use super::finding::{Finding, Findings, Place, Problems, with_causes};
 use super::reader::{Field, Table};
 use super::{Config, DestinationConfig, TenantConfig};
-use crate::secrets::{KeyHash, SealKey, SecretRef, SecretText};
+use crate::secrets::{KeyHash, SealKey, SecretRef, SecretText, StepSecret, StepSecrets};
 
 /// A value with the place that declares it, for messages about it later on.
 #[derive(Clone, Debug)]
@@ -53,6 +53,8 @@ pub struct TenantSecrets {
     pub keys: Vec<KeySecret>,
     /// Its destinations, in the order of the configuration.
     pub destinations: Vec<DestinationSecrets>,
+    /// Those that its steps name.
+    pub steps: StepSecrets,
 }
 
 /// A tenant's key, hashed.
@@ -136,7 +138,17 @@ impl Reading<'_> {
             keys.push(KeySecret { name: key.name.clone(), hash });
         }
         let destinations = tenant.destinations.iter().map(|destination| self.destination(destination)).collect();
-        TenantSecrets { keys, destinations }
+        TenantSecrets { keys, destinations, steps: self.steps(tenant) }
+    }
+
+    fn steps(&self, tenant: &TenantConfig) -> StepSecrets {
+        let mut steps: HashMap<_, Vec<_>> = HashMap::new();
+        for declared in &tenant.step_secrets {
+            let made =
+                |text: &SecretText| Ok::<_, Infallible>(StepSecret::new(declared.name.clone(), text, declared.reveal));
+            steps.entry(declared.step.clone()).or_default().extend(self.read(&declared.secret, made));
+        }
+        steps.into_iter().map(|(step, secrets)| (step, secrets.into())).collect()
     }
 
     fn destination(&self, destination: &DestinationConfig) -> DestinationSecrets {

@@ -8,7 +8,7 @@ use weft_outbound::AddressGuard;
 
 use super::destination::{self, DestinationConfig};
 use super::limits::Limits;
-use super::pipeline;
+use super::pipeline::{self, StepSecretConfig};
 use super::reader::{Field, Table};
 use super::secret::{self, Declared};
 use super::unique::Unique;
@@ -36,6 +36,8 @@ pub struct TenantConfig {
     pub destinations: Vec<DestinationConfig>,
     /// Its ordered steps.
     pub pipeline: Pipeline,
+    /// The secrets that its steps name.
+    pub step_secrets: Vec<StepSecretConfig>,
 }
 
 /// A tenant's key: the text lies elsewhere, and only its hash is stored.
@@ -70,9 +72,9 @@ impl TenantConfig {
         let type_pointer = table.field("type_pointer").map_or(Some(TYPE_POINTER.to_owned()), json_pointer);
         let keys = table.field("keys").map(|field| keys(field, rules)).unwrap_or_default();
         let destinations = destination::read_all(table.field("destination"), rules);
-        let pipeline = pipeline::read(table.field("step"), rules.limits);
+        let (pipeline, step_secrets) = pipeline::read(table.field("step"), rules);
         table.finish();
-        Some(Self { name: name?, type_pointer: type_pointer?, keys, destinations, pipeline })
+        Some(Self { name: name?, type_pointer: type_pointer?, keys, destinations, pipeline, step_secrets })
     }
 }
 

@@ -8,7 +8,15 @@ use std::io;
 /// The operating system has no random bytes to give.
 pub fn random_bytes<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
-    #[expect(clippy::disallowed_methods, reason = "the one place where secrets get their chance")]
-    getrandom::fill(&mut bytes).map_err(io::Error::from)?;
+    fill_random(&mut bytes)?;
     Ok(bytes)
+}
+
+/// The same into `bytes`.
+///
+/// # Errors
+/// The operating system has no random bytes to give.
+pub fn fill_random(bytes: &mut [u8]) -> io::Result<()> {
+    #[expect(clippy::disallowed_methods, reason = "the one place where secrets get their chance")]
+    getrandom::fill(bytes).map_err(io::Error::from)
 }

@@ -9,11 +9,13 @@ mod chance;
 mod private_file;
 mod reference;
 mod seal;
+mod step_secret;
 mod text;
 
 pub use api_key::{InvalidKey, KeyHash, OPERATOR_KEY_FILE, operator_key};
-pub use chance::random_bytes;
+pub use chance::{fill_random, random_bytes};
 pub use private_file::PrivateFileError;
 pub use reference::{SecretError, SecretRef};
 pub use seal::{InvalidSealKey, OpenError, SEAL_KEY_FILE, SealKey, SealedFor};
+pub use step_secret::{StepSecret, StepSecrets};
 pub use text::SecretText;

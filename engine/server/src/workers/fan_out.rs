@@ -62,8 +62,8 @@ impl FanOut {
         }
         let now = self.clock.now();
         let (mut finished, mut waiting) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
-        for RunPass { event, finished: mut pass, bytes } in batch {
-            waiting.push((event.id, self.reserve(&event, &mut pass, now), bytes));
+        for RunPass { event, finished: mut pass, kv, bytes } in batch {
+            waiting.push((event.id, self.reserve(&event, &mut pass, now), kv, bytes));
             finished.push(pass);
         }
         let answers = loop {
@@ -77,11 +77,22 @@ impl FanOut {
                 }
             }
         };
-        for ((event, places, _bytes), answer) in waiting.into_iter().zip(answers) {
+        for ((event, places, kv, _bytes), answer) in waiting.into_iter().zip(answers) {
             match answer {
-                Finished::Done => self.go_on(places, &LaneNews::default()),
-                Finished::DoneInLane(news) => self.go_on(places, &news),
-                Finished::Conflict | Finished::LeaseLost => {
+                Finished::Done => {
+                    kv.stored();
+                    self.go_on(places, &LaneNews::default());
+                }
+                Finished::DoneInLane(news) => {
+                    kv.stored();
+                    self.go_on(places, &news);
+                }
+                Finished::Conflict => {
+                    self.metrics.kv_conflict();
+                    tracing::debug!(event.id = %event, "what the pass of {event} had read has changed; it runs again");
+                    self.hand_over.claims.passes_due(now);
+                }
+                Finished::LeaseLost => {
                     self.metrics.lease_lost();
                     tracing::warn!(event.id = %event, "the pass of {event} came too late; another has its lease");
                 }

@@ -22,6 +22,7 @@ pub mod delivery_claims;
 pub mod fan_out;
 pub mod heartbeat;
 pub mod intake;
+pub mod kv;
 pub mod lease;
 pub mod lookout;
 pub mod outbox;

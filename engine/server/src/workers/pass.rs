@@ -25,6 +25,7 @@ use crate::catalog::Tenant;
 use crate::clock::Clock;
 use crate::plugins::active::{PluginKey, Versions};
 use crate::telemetry::Metrics;
+use crate::workers::kv::{KvShelf, Lender, PassKv};
 use crate::workers::step_run::{PassBudget, StepEnd, StepRun, Stopped};
 
 pub use rehearsal::{Outcome, Rehearsal, rehearse};
@@ -41,23 +42,23 @@ pub struct PassContext<'a> {
     pub time_max: Duration,
     /// How many deliveries one event may make.
     pub deliveries_max: usize,
+    /// What plugins keep.
+    pub kv: &'a KvShelf,
     /// For the pass's times and the deliveries' ids.
     pub clock: &'a Clock,
     /// For the steps' times and faults.
     pub metrics: &'a Metrics,
 }
 
-/// Runs one pass.
-pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> FinishedPass {
+/// Runs one pass; `None` if the store could not be read for it, so that it must run again.
+pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> Option<FinishedPass> {
     let started_at = context.clock.now();
-    let mut pass = Pass {
-        event: &work.event,
-        texts: ViewTexts::of(&work.event),
-        context,
-        trace: PassTrace::default(),
-        budget: PassBudget::new(context.time_max, context.limits),
-    };
+    let mut pass = Pass::new(&work.event, context, started_at);
     let ended = pass.run();
+    let (trace, kv) = pass.into_parts();
+    if kv.as_ref().is_some_and(PassKv::has_failed) {
+        return None;
+    }
     let ended_at = context.clock.now();
     let end = match ended {
         Ended::Planned(plan) => routed(plan, ended_at, context.clock),
@@ -72,7 +73,11 @@ pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> FinishedPass {
             reason: format!("{count} deliveries; the limit deliveries_max is {}", context.deliveries_max),
         },
     };
-    FinishedPass {
+    let leaves = match end {
+        PassEnd::Routed { .. } | PassEnd::Dropped { .. } => true,
+        PassEnd::Dead { .. } | PassEnd::Retry { .. } => false,
+    };
+    Some(FinishedPass {
         key: PassKey { event: work.event.id, replay: work.replay },
         tenant: work.event.tenant,
         ordering_key: work.event.ordering_key.clone(),
@@ -80,10 +85,10 @@ pub fn run_pass(work: &PassWork, context: &PassContext<'_>) -> FinishedPass {
         lease: work.lease,
         started_at,
         ended_at,
-        trace: pass.trace,
-        kv: Vec::new(),
+        trace,
+        kv: kv.map(|kv| kv.into_touches(leaves)).unwrap_or_default(),
         end,
-    }
+    })
 }
 
 /// The deliveries of a plan, as the store wants them.
@@ -124,11 +129,32 @@ struct Pass<'a> {
     event: &'a Event,
     texts: ViewTexts,
     context: &'a PassContext<'a>,
+    at: Timestamp,
+    /// Made for the first step that lends anything: most lend nothing.
+    lender: Option<Lender>,
     trace: PassTrace,
     budget: PassBudget,
 }
 
-impl Pass<'_> {
+impl<'a> Pass<'a> {
+    /// A pass that begins at `at`.
+    fn new(event: &'a Event, context: &'a PassContext<'a>, at: Timestamp) -> Self {
+        Self {
+            event,
+            texts: ViewTexts::of(event),
+            context,
+            at,
+            lender: None,
+            trace: PassTrace::default(),
+            budget: PassBudget::new(context.time_max, context.limits),
+        }
+    }
+
+    /// What the steps did, and what they read and wrote of what they keep.
+    fn into_parts(self) -> (PassTrace, Option<PassKv>) {
+        (self.trace, self.lender.and_then(Lender::into_kv))
+    }
+
     fn run(&mut self) -> Ended {
         match self.steps(Draft::of(self.event)) {
             Stepped::Outputs(outputs) => self.plan(outputs),
@@ -227,12 +253,25 @@ impl Pass<'_> {
     }
 
     fn step_on(&mut self, step: &Step, version: &Version, roles: &[Role], draft: Draft, route_here: bool) -> StepEnd {
-        let (end, trace) = step_run(self.event, &self.texts, self.context, step, version).run(
-            roles,
-            draft,
-            route_here,
-            &mut self.budget,
-        );
+        let tenant = self.context.tenant;
+        let lends = !step.grants.is_empty() || tenant.step_secrets.contains_key(&step.name);
+        let lender = lends.then(|| {
+            &*self.lender.get_or_insert_with(|| {
+                let kv = PassKv::new(self.context.kv, tenant.id, self.at, self.context.limits);
+                Lender::new(kv, self.context.clock.clone())
+            })
+        });
+        let run = StepRun {
+            event: self.event,
+            texts: &self.texts,
+            tenant,
+            step,
+            version,
+            limits: self.context.limits,
+            lender,
+            metrics: self.context.metrics,
+        };
+        let (end, trace) = run.run(roles, draft, route_here, &mut self.budget);
         self.trace.steps.push(trace);
         end
     }
@@ -249,16 +288,6 @@ impl Pass<'_> {
         }
         failure
     }
-}
-
-fn step_run<'a>(
-    event: &'a Event,
-    texts: &'a ViewTexts,
-    context: &PassContext<'a>,
-    step: &'a Step,
-    version: &'a Version,
-) -> StepRun<'a> {
-    StepRun { event, texts, tenant: context.tenant, step, version, limits: context.limits, metrics: context.metrics }
 }
 
 enum StepOutcome {

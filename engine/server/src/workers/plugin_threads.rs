@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use weft_core::event::Event;
+use weft_core::kv::{Found, Left};
 use weft_core::limits::CallLimits;
 use weft_store::work::{FinishedPass, PassEnd, PassWork};
 
@@ -15,6 +16,7 @@ use crate::catalog::CurrentCatalog;
 use crate::clock::Clock;
 use crate::plugins::active::ActiveVersions;
 use crate::telemetry::Metrics;
+use crate::workers::kv::{Announced, KvShelf};
 use crate::workers::pass::{PassContext, run_pass};
 use crate::workers::pass_queue::{PassBytes, PassQueue, TakenPass};
 
@@ -31,6 +33,8 @@ pub struct PassRunner {
     pub time_max: Duration,
     /// How many deliveries one event may make.
     pub deliveries_max: usize,
+    /// What plugins keep.
+    pub kv: KvShelf,
     /// For the passes' times and ids.
     pub clock: Clock,
     /// For the steps' times and faults.
@@ -43,12 +47,14 @@ pub struct RunPass {
     pub event: Arc<Event>,
     /// What came out.
     pub finished: FinishedPass,
+    /// What it has left of what its plugins keep.
+    pub kv: Announced,
     /// What it holds in memory until it is stored.
     pub bytes: PassBytes,
 }
 
 impl PassRunner {
-    /// Runs one pass; `None` if its tenant is not in the catalog, so that the pass must wait.
+    /// Runs one pass; `None` if its tenant is not in the catalog or the store does not answer, so that the pass must wait.
     pub fn run(&self, work: &PassWork) -> Option<FinishedPass> {
         let catalog = self.catalog.snapshot();
         let Some(tenant) = catalog.tenant(work.event.tenant) else {
@@ -62,10 +68,11 @@ impl PassRunner {
             limits: &self.limits,
             time_max: self.time_max,
             deliveries_max: self.deliveries_max,
+            kv: &self.kv,
             clock: &self.clock,
             metrics: &self.metrics,
         };
-        Some(run_pass(work, &context))
+        run_pass(work, &context)
     }
 
     /// Runs one pass; a defect of ours that panics costs this pass its lease, not the engine a thread.
@@ -101,7 +108,8 @@ pub fn start_plugin_threads(
                     // What could not be run waits for its lease to end.
                     let Some(pass) = pass else { continue };
                     bytes.add(bytes_of(&pass));
-                    if finished.blocking_send(RunPass { event: work.event, finished: pass, bytes }).is_err() {
+                    let kv = runner.kv.announce(pass.tenant, &pass.kv);
+                    if finished.blocking_send(RunPass { event: work.event, finished: pass, kv, bytes }).is_err() {
                         return;
                     }
                 }
@@ -117,5 +125,10 @@ fn bytes_of(pass: &FinishedPass) -> usize {
         PassEnd::Dropped { .. } | PassEnd::Dead { .. } | PassEnd::Retry { .. } => 0,
     };
     let logs = pass.trace.steps.iter().flat_map(|step| &step.logs);
-    bodies + logs.map(|line| line.message.len()).sum::<usize>()
+    let kept = pass.kv.iter().map(|touch| {
+        let found = if let Found::Value(value) = &touch.found { value.len() } else { 0 };
+        let left = if let Some(Left::Value { value, .. }) = &touch.left { value.len() } else { 0 };
+        touch.key.len() + found + left
+    });
+    bodies + logs.map(|line| line.message.len()).sum::<usize>() + kept.sum::<usize>()
 }

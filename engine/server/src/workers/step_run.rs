@@ -11,11 +11,12 @@ use weft_core::event::{Event, Header};
 use weft_core::limits::CallLimits;
 use weft_core::pipeline::Step;
 use weft_core::trace::{Answer, RoleAnswer, StepTrace};
-use weft_plugin_host::{CallContext, Instance, Version};
+use weft_plugin_host::{CallContext, Instance, Ports, Version};
 
 use crate::catalog::Tenant;
 use crate::clock::Stopwatch;
 use crate::telemetry::Metrics;
+use crate::workers::kv::{Lender, Used};
 
 /// A route is shown at most this many destinations; a list that is longer is left out, with a warning in the trace.
 const DESTINATIONS_SHOWN_MAX: usize = 256;
@@ -87,6 +88,8 @@ pub(super) struct StepRun<'a> {
     pub(super) version: &'a Version,
     /// Around each call.
     pub(super) limits: &'a CallLimits,
+    /// For what the step grants, if it grants anything.
+    pub(super) lender: Option<&'a Lender>,
     /// For the step's time and faults.
     pub(super) metrics: &'a Metrics,
 }
@@ -112,6 +115,7 @@ impl StepRun<'_> {
             answers: Vec::with_capacity(roles.len()),
             took_us: 0,
             memory_bytes: 0,
+            kv: Vec::new(),
             attributes: Vec::new(),
             logs: Vec::new(),
         };
@@ -122,7 +126,9 @@ impl StepRun<'_> {
             event: self.event.id,
             output: draft.output,
         };
-        let end = match budget.check_time().and_then(|()| self.version.instance(&call)) {
+        let ports =
+            self.lender.map(|lender| Box::new(lender.lend(self.step, &self.tenant.step_secrets)) as Box<dyn Ports>);
+        let end = match budget.check_time().and_then(|()| self.version.instance(&call, ports)) {
             Ok(mut instance) => {
                 let end = self.call_roles(&mut instance, roles, draft, route_here, budget, &mut trace);
                 trace.memory_bytes = u64::try_from(instance.memory_bytes()).unwrap_or(u64::MAX);
@@ -134,10 +140,21 @@ impl StepRun<'_> {
                 StepEnd::Stopped(Stopped::Failed(self.note_fault(role, fault, &mut trace)))
             }
         };
+        self.note_use(&mut trace);
         let took = watch.elapsed();
         trace.took_us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         self.metrics.step_ran(self.step.plugin.name(), took);
         (end, trace)
+    }
+
+    /// Writes down what the plugin did with what it was lent.
+    fn note_use(&self, trace: &mut StepTrace) {
+        let Some(lender) = self.lender else { return };
+        let Used { kv, counted } = lender.used();
+        trace.kv = kv;
+        for (name, delta) in counted {
+            self.metrics.plugin_counted(&self.tenant.name, &trace.plugin, &name, delta);
+        }
     }
 
     /// Writes a fault down as the answer of `role`, counts it, and makes the failure of it that the step's policy judges.

@@ -61,7 +61,7 @@ weft.toml:24: tenant[0].destination[1].name = "crm": there is a destination crm 
 weft.toml:25: tenant[0].destination[1].url = "https://10.0.0.1/hook": the address guard refuses it: 10.0.0.1 lies in 10.0.0.0/8 (private network), which the operator does not allow; if it is meant, add "10.0.0.1" to network.allow
 weft.toml:26: tenant[0].destination[1].connect_timeout = "1h": must be 10ms to 5s; the most is limits.connect_ms_max, which can be raised to 60000 (a receiver that is reachable answers within seconds)
 weft.toml:28: tenant[0].step[0]: "plugin" is missing; say which plugin runs, e.g. plugin = "operator/json-filter"
-weft.toml:31: tenant[0].step[0].retry: there is no such key here, did you mean "retries"? (known: plugin, name, roles, config, headers, sees_destinations, retries, then)
+weft.toml:31: tenant[0].step[0].retry: there is no such key here, did you mean "retries"? (known: plugin, name, roles, config, headers, grants, secrets, sees_destinations, retries, then)
 weft.toml:35: tenant[0].step[1].config.since: is a date or time, which JSON has not; write it as a string in quotes
 weft.toml:36: tenant[0].step[1].then = "skip": must be "dead-letter" or "drop"
 21 problems; nothing of this configuration was applied"#;

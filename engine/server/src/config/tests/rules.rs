@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use weft_core::contract::Role;
+use weft_core::contract::{Capability, Role};
 use weft_core::limits;
 use weft_core::pipeline::Then;
 
@@ -215,6 +215,17 @@ fn a_step_is_read_with_its_plugins_configuration_as_json() {
 }
 
 #[test]
+fn a_step_grants_what_it_names_and_nothing_by_itself() {
+    let granted = |lines: &str| good(&with_step(lines)).tenants[0].pipeline.steps[0].grants.clone();
+    assert_eq!(granted(""), []);
+    assert_eq!(granted("grants = [\"clock\", \"kv\"]"), [Capability::Clock, Capability::Kv]);
+    let config =
+        good(&with_step("secrets = { pepper = { env = \"PEPPER\" }, token = { env = \"T\", reveal = true } }"));
+    let named = config.tenants[0].step_secrets.iter().map(|it| (it.step.as_str(), it.name.as_str(), it.reveal));
+    assert_eq!(named.collect::<Vec<_>>(), [("json-filter", "pepper", false), ("json-filter", "token", true)]);
+}
+
+#[test]
 fn a_step_keeps_to_its_own_rules() {
     let large = format!("config = {{ text = \"{}\" }}", "a".repeat(65_536));
     for (lines, says) in [
@@ -223,6 +234,11 @@ fn a_step_keeps_to_its_own_rules() {
         (&large, "is 65547 bytes as JSON and must be at most 65536 (limits.step_config_bytes_max)"),
         ("roles = [\"receive\"]", "roles[0] = \"receive\": must be \"filter\", \"transform\" or \"route\""),
         ("roles = [\"filter\", \"filter\"]", "roles[1] = \"filter\": is named twice"),
+        ("grants = [\"files\"]", "must be \"kv\", \"clock\", \"random\" or \"metrics\""),
+        ("secrets = { pepper = \"hunter2\" }", "a secret must not stand in the file"),
+        ("secrets = { pepper = { reveal = true } }", "must say where the secret is"),
+        ("secrets = { pepper = { env = \"P\", show = true } }", "there is no such key here"),
+        ("secrets = { \"P!\" = { env = \"P\" } }", "is no name"),
         ("headers = [\"x y\"]", "headers[0] = \"x y\": must be the name of an HTTP header"),
         ("retries = [\"25h\"]", "retries[0] = \"25h\": must be at most 24h"),
         ("[[tenant.step]]\nplugin = \"json-filter\"", "there is a step json-filter already (weft.toml:4)"),

@@ -207,3 +207,14 @@ fn promise_8_a_stores_password_in_the_file_is_pointed_out_and_not_shown() {
     assert_problem("store_password = \"hunter2\"", "a secret must not stand in the file");
     assert_problem("node = \"West\"", "is not a name");
 }
+
+#[test]
+fn promise_8_the_secrets_of_steps_are_read_and_never_shown() {
+    const STEP: &str = "[[tenant]]\nname = \"shop\"\n[[tenant.step]]\nplugin = \"operator/redact\"\nsecrets = { pepper = { env = \"PEPPER\" } }";
+    let secrets = read(&good(STEP), &[("PEPPER", "hunter2")]).expect("read");
+    let [pepper] = &*secrets.tenants[0].steps[&"redact".parse().expect("a name")] else { panic!("one secret") };
+    assert_eq!(pepper.name().as_str(), "pepper");
+    assert!(!format!("{secrets:?}").contains("hunter2"));
+    let report = read(&good(STEP), &[("PEPPER", " ")]).expect_err("empty").to_string();
+    assert!(report.contains("secrets.pepper: the environment variable PEPPER is empty"), "{report}");
+}

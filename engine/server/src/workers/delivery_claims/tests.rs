@@ -74,6 +74,7 @@ impl Scene {
             name,
             type_pointer: String::new(),
             pipeline: Default::default(),
+            step_secrets: Default::default(),
             headers: Vec::new(),
             destinations: destinations.into(),
         };

@@ -2,13 +2,12 @@
 
 use serde_json::Value;
 use weft_core::contract::Failure;
-use weft_core::draft::{Draft, ViewTexts};
+use weft_core::draft::Draft;
 use weft_core::event::Event;
 use weft_core::plan::{Plan, RoutedOutput};
 use weft_core::trace::PassTrace;
 
 use super::{Ended, Pass, PassContext, Stepped, shown};
-use crate::workers::step_run::PassBudget;
 
 /// What a pass would have done.
 #[derive(Debug)]
@@ -60,15 +59,11 @@ pub enum Outcome {
 }
 
 /// Takes `first`, which is usually [`Draft::of`] the event, through the tenant's steps. Nothing is stored and nothing is sent; faults
-/// are counted where `context` says.
+/// are counted where `context` says, and what plugins keep stays in its shelf, which should be an [empty](crate::workers::kv::KvShelf::empty)
+/// one.
 pub fn rehearse(event: &Event, first: Draft, context: &PassContext<'_>) -> Rehearsal {
-    let mut pass = Pass {
-        event,
-        texts: ViewTexts::of(event),
-        context,
-        trace: PassTrace::default(),
-        budget: PassBudget::new(context.time_max, context.limits),
-    };
+    // What has expired is judged by the time of the event, as it was then.
+    let mut pass = Pass::new(event, context, event.received_at);
     let outcome = match pass.steps(first) {
         Stepped::Outputs(outputs) => match pass.plan(outputs.clone()) {
             Ended::Planned(plan) => Outcome::Outputs { outputs, plan },
@@ -77,7 +72,11 @@ pub fn rehearse(event: &Event, first: Draft, context: &PassContext<'_>) -> Rehea
         },
         Stepped::Ended(ended) => short_of_outputs(ended),
     };
-    Rehearsal { trace: pass.trace, outcome }
+    let (trace, kv) = pass.into_parts();
+    let leaves = matches!(outcome, Outcome::Outputs { .. } | Outcome::Dropped { .. });
+    let touches = kv.map(|kv| kv.into_touches(leaves)).unwrap_or_default();
+    context.kv.announce(event.tenant, &touches).kept();
+    Rehearsal { trace, outcome }
 }
 
 fn short_of_outputs(ended: Ended) -> Outcome {
