@@ -4,7 +4,10 @@
 
 import { Drop, Reject, Retry } from "./index.js";
 
-/** The exports of a component for the functions of `plugin`; `host` has the functions `get` and `log`. */
+/**
+ * The exports of a component for the functions of `plugin`; `host` has the functions `get` and `log`, and under the names of the
+ * interfaces what plugin.json wants.
+ */
 export function roles(plugin, host) {
   const context = contextOf(host);
   const called = (role, answer) => (event, destinations) => {
@@ -28,11 +31,108 @@ function contextOf(host) {
     if (context === undefined) {
       const line = (level) => (...parts) => host.log(level, parts.map(text).join(" "));
       const log = { debug: line("debug"), info: line("info"), warn: line("warn"), error: line("error") };
-      context = Object.freeze({ config: JSON.parse(host.get() || "{}"), log: Object.freeze(log) });
+      context = { config: JSON.parse(host.get() || "{}"), log: Object.freeze(log) };
+      for (const [name, made] of Object.entries(GRANTED)) {
+        // Whatever is not wanted is not there, and says what to do about it.
+        Object.defineProperty(context, name, { get: () => granted(host, name, made) });
+      }
+      Object.freeze(context);
     }
     return context;
   };
 }
+
+function granted(host, name, made) {
+  if (host[name] === undefined) {
+    throw new Error(`the plugin does not want ${name}: add "${name}" to "wants" in plugin.json and build it again`);
+  }
+  return made(host[name]);
+}
+
+/** What a step grants, from the functions of its interface. */
+const GRANTED = {
+  kv: (kv) => ({
+    get(key) {
+      const value = kv.get(String(key));
+      return value === undefined || value === null ? null : JSON.parse(utf8.decode(value));
+    },
+    set(key, value, { ttlSeconds } = {}) {
+      const text = JSON.stringify(value);
+      if (text === undefined) {
+        throw new TypeError(`${kind(value)} cannot be kept: a value is JSON`);
+      }
+      const why = refused(() => kv.set(String(key), utf8.encode(text), ttlSeconds));
+      if (why === "full") {
+        throw new Retry("the plugin keeps as much as it may (kv_entries_max, kv_bytes_max)");
+      }
+      if (why !== undefined) {
+        throw new RangeError(`the ${why} is too long to be kept`);
+      }
+    },
+    delete: (key) => kv.delete(String(key)),
+  }),
+  clock: (clock) => ({ now: () => clock.now(), unixMs: () => clock.unixMs() }),
+  random: (random) => ({ bytes: (count) => Uint8Array.from(random.bytes(count)) }),
+  metrics: (metrics) => ({ count: (name, delta = 1) => metrics.count(String(name), delta) }),
+  secrets: (secrets) => ({
+    hmacSha256(name, data) {
+      let mac;
+      const bytes = typeof data === "string" ? utf8.encode(data) : data;
+      const why = refused(() => { mac = secrets.hmacSha256(String(name), bytes); });
+      return secret(name, why, () => Array.from(mac, (byte) => byte.toString(16).padStart(2, "0")).join(""));
+    },
+    reveal(name) {
+      let text;
+      const why = refused(() => { text = secrets.reveal(String(name)); });
+      return secret(name, why, () => text);
+    },
+  }),
+};
+
+function secret(name, why, answer) {
+  if (why === "hidden") {
+    throw new Reject(`the step does not let the secret ${name} be read: reveal = true would`);
+  }
+  if (why !== undefined) {
+    throw new Reject(`the step names no secret ${name}`);
+  }
+  return answer();
+}
+
+/** Why the host refused a call, in the contract's word; nothing if it did not. */
+function refused(call) {
+  try {
+    const answer = call();
+    return answer?.tag === "err" ? answer.val : undefined;
+  } catch (thrown) {
+    const why = thrown?.payload ?? thrown?.val ?? thrown;
+    if (typeof why === "string") {
+      return why;
+    }
+    throw thrown;
+  }
+}
+
+/** Text as bytes and back: QuickJS has no TextEncoder. */
+const utf8 = {
+  encode(text) {
+    const escaped = encodeURIComponent(text);
+    const bytes = [];
+    for (let at = 0; at < escaped.length; at += 1) {
+      if (escaped[at] === "%") {
+        bytes.push(parseInt(escaped.slice(at + 1, at + 3), 16));
+        at += 2;
+      } else {
+        bytes.push(escaped.charCodeAt(at));
+      }
+    }
+    return Uint8Array.from(bytes);
+  },
+  decode(bytes) {
+    const escaped = Array.from(bytes, (byte) => `%${byte.toString(16).padStart(2, "0")}`);
+    return decodeURIComponent(escaped.join(""));
+  },
+};
 
 function text(part) {
   return typeof part === "string" ? part : JSON.stringify(part) ?? String(part);

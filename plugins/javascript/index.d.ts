@@ -33,6 +33,52 @@ export interface Context<Config = any> {
   readonly config: Config;
   /** Lines for the trace of the event. They are stored: write no body and no secret. */
   readonly log: Readonly<Record<"debug" | "info" | "warn" | "error", (...parts: unknown[]) => void>>;
+  /** What follows must be among `wants` in plugin.json, and the step must grant it; else it throws. */
+  readonly kv: Kv;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly metrics: Metrics;
+  readonly secrets: Secrets;
+}
+
+/**
+ * Values that the plugin keeps from event to event, for this tenant alone. A pass reads its own writes; they are stored when the event
+ * ends routed or dropped, and not at all if the pass runs again or ends dead.
+ */
+export interface Kv {
+  /** The JSON value under `key`, null if there is none that has not expired. */
+  get(key: string): any;
+  /** Keeps a JSON value of up to 64 KiB under a key of up to 256 bytes, for ever or so many seconds. Asks for a retry where there is no room. */
+  set(key: string, value: unknown, options?: { ttlSeconds?: number }): void;
+  delete(key: string): void;
+}
+
+/** The time; without it, a plugin has the event's `receivedAt`. */
+export interface Clock {
+  /** RFC 3339 in UTC with milliseconds. */
+  now(): string;
+  /** Milliseconds since 1970. */
+  unixMs(): number;
+}
+
+/** Dice that nobody can foresee. */
+export interface Random {
+  /** At most 4096 bytes. */
+  bytes(count: number): Uint8Array;
+}
+
+/** Counters in the engine's metrics. */
+export interface Metrics {
+  /** Adds to a counter; names are 1 to 64 of a-z, 0-9 and _. */
+  count(name: string, delta?: number): void;
+}
+
+/** The secrets that the step names. One that it does not name is a rejection. */
+export interface Secrets {
+  /** HMAC with SHA-256 in hexadecimal; the secret stays with the host. */
+  hmacSha256(name: string, data: string | Uint8Array): string;
+  /** The secret's text, if the step lets it be read. */
+  reveal(name: string): string;
 }
 
 /** What changes; whatever is absent stays as it is. */

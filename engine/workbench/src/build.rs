@@ -61,11 +61,16 @@ fn read(place: &Path) -> Result<Vec<u8>> {
     fs::read(place).with_context(|| format!("could not read {}", place.display()))
 }
 
-/// Writes the contract and a world with these roles into `folder`.
-fn write_world(folder: &Path, roles: &[&str]) -> Result<()> {
+/// Writes the contract and a world with these roles into `folder`, which imports what the plugin wants and no more: an interpreter
+/// uses all that its world has.
+fn write_world(folder: &Path, roles: &[&str], wants: &[&str]) -> Result<()> {
+    let imports: String = wants.iter().map(|want| format!("  import {want};\n")).collect();
     let exports: String = roles.iter().map(|role| format!("  export {role};\n")).collect();
     write(&folder.join("weft.wit"), WIT)?;
-    write(&folder.join("world.wit"), format!("package {CONTRACT};\n\nworld {WORLD} {{\n  include base;\n{exports}}}\n"))
+    write(
+        &folder.join("world.wit"),
+        format!("package {CONTRACT};\n\nworld {WORLD} {{\n  include base;\n{imports}{exports}}}\n"),
+    )
 }
 
 /// An interface of the contract, as components name it.

@@ -41,10 +41,11 @@ macro_rules! sdk {
     };
 }
 
-const SDK_RUST: &[File] = sdk!("sdk" => "weft/sdk/": "src/bindings.rs", "src/config.rs", "src/export.rs", "src/field.rs",
+const SDK_RUST: &[File] = sdk!("sdk" => "weft/sdk/": "src/bindings.rs", "src/clock.rs", "src/config.rs", "src/export.rs", "src/field.rs",
     "src/json/children.rs", "src/json/mod.rs", "src/json/number.rs", "src/json/pick.rs", "src/json/pointer.rs", "src/json/quote.rs",
-    "src/json/value.rs", "src/lib.rs", "src/log.rs", "src/panic.rs", "src/patch.rs", "src/payload.rs", "src/template.rs",
-    "src/testing.rs", "src/testing/manifest.rs", "src/testing/schema.rs", "README.md");
+    "src/json/value.rs", "src/key.rs", "src/kv.rs", "src/lib.rs", "src/log.rs", "src/metrics.rs", "src/panic.rs", "src/patch.rs",
+    "src/payload.rs", "src/random.rs", "src/secrets.rs", "src/template.rs", "src/testing.rs", "src/testing/granted.rs", "src/time.rs",
+    "README.md");
 const SDK_JAVASCRIPT: &[File] =
     sdk!("javascript" => "weft-plugin/": "package.json", "index.js", "index.d.ts", "guest.js", "README.md");
 const SDK_PYTHON: &[File] = sdk!("python" => "": "weft_plugin/__init__.py", "weft_plugin/guest.py");

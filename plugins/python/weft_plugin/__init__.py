@@ -115,13 +115,99 @@ class Log:
         self.write("error", message)
 
 
+class Kv:
+    """Values that the plugin keeps from event to event, for this tenant alone; in native tests, in memory.
+
+    A pass reads its own writes. They are stored when the event ends routed or dropped, and not at all if the pass runs again or ends
+    dead.
+    """
+
+    def __init__(self) -> None:
+        self._values: dict[str, str] = {}
+
+    def get(self, key: str) -> Any:
+        """The JSON value under `key`, None if there is none that has not expired."""
+        value = self._values.get(key)
+        return None if value is None else _json.loads(value)
+
+    def set(self, key: str, value: Any, ttl_seconds: int | None = None) -> None:
+        """Keeps a JSON value of up to 64 KiB under a key of up to 256 bytes, for ever or so many seconds. Asks for a retry where there is
+        no room."""
+        self._values[key] = _json.dumps(value)
+
+    def delete(self, key: str) -> None:
+        self._values.pop(key, None)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time; without it, a plugin has the event's `received_at`."""
+
+    now: Callable[[], str]
+    """RFC 3339 in UTC with milliseconds."""
+    unix_ms: Callable[[], int]
+    """Milliseconds since 1970."""
+
+
+@dataclass(frozen=True)
+class Random:
+    """Dice that nobody can foresee."""
+
+    bytes: Callable[[int], bytes]
+    """At most 4096 at once."""
+
+
+@dataclass(frozen=True)
+class Metrics:
+    """Counters in the engine's metrics."""
+
+    count: Callable[..., None]
+    """`count(name, delta=1)`; names are 1 to 64 of a-z, 0-9 and _."""
+
+
+class Secrets:
+    """The secrets that the step names; one that it does not name is a rejection. In native tests, those that are given."""
+
+    def __init__(self, **texts: str) -> None:
+        self._texts = texts
+
+    def hmac_sha256(self, name: str, data: str | bytes) -> bytes:
+        """HMAC with SHA-256; the secret stays with the host."""
+        # Not where the component is built: there the host does it.
+        import hmac
+
+        key = self.reveal(name).encode()
+        return hmac.digest(key, data.encode() if isinstance(data, str) else data, "sha256")
+
+    def reveal(self, name: str) -> str:
+        """The secret's text, if the step lets it be read."""
+        if name not in self._texts:
+            raise Reject(f"the step names no secret {name}")
+        return self._texts[name]
+
+
+class _NotWanted:
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, _: str) -> Any:
+        raise RuntimeError(
+            f'the plugin does not want {self._name}: add "{self._name}" to "wants" in plugin.json and build it again'
+        )
+
+
 @dataclass(frozen=True)
 class Context:
-    """What surrounds a call."""
+    """What surrounds a call. What comes after the log must be among `wants` in plugin.json, and the step must grant it."""
 
     config: dict[str, Any] = field(default_factory=dict)
     """The step's configuration."""
     log: Log = field(default_factory=Log)
+    kv: Kv = field(default_factory=lambda: _NotWanted("kv"))  # type: ignore[assignment]
+    clock: Clock = field(default_factory=lambda: _NotWanted("clock"))  # type: ignore[assignment]
+    random: Random = field(default_factory=lambda: _NotWanted("random"))  # type: ignore[assignment]
+    metrics: Metrics = field(default_factory=lambda: _NotWanted("metrics"))  # type: ignore[assignment]
+    secrets: Secrets = field(default_factory=lambda: _NotWanted("secrets"))  # type: ignore[assignment]
 
 
 _UNCHANGED = object()

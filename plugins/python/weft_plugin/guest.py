@@ -12,7 +12,43 @@ from wit_world.imports import config as host_config
 from wit_world.imports import log as host_log
 from wit_world.imports import types as wit
 
-from weft_plugin import Context, Destination, Drop, Event, Log, Patch, Reject, Retry, Target
+from weft_plugin import (
+    Clock,
+    Context,
+    Destination,
+    Drop,
+    Event,
+    Kv,
+    Log,
+    Metrics,
+    Patch,
+    Random,
+    Reject,
+    Retry,
+    Secrets,
+    Target,
+)
+
+try:
+    from wit_world.imports import kv as host_kv
+except ImportError:
+    host_kv = None
+try:
+    from wit_world.imports import clock as host_clock
+except ImportError:
+    host_clock = None
+try:
+    from wit_world.imports import random as host_random
+except ImportError:
+    host_random = None
+try:
+    from wit_world.imports import metrics as host_metrics
+except ImportError:
+    host_metrics = None
+try:
+    from wit_world.imports import secrets as host_secrets
+except ImportError:
+    host_secrets = None
 
 _LEVELS = {level.name.lower(): level for level in host_log.Level}
 _context: Context | None = None
@@ -23,8 +59,66 @@ def context() -> Context:
     global _context
     if _context is None:
         write = lambda level, message: host_log.log(_LEVELS[level], str(message))
-        _context = Context(config=json.loads(host_config.get() or "{}"), log=Log(write))
+        _context = Context(config=json.loads(host_config.get() or "{}"), log=Log(write), **_granted())
     return _context
+
+
+def _granted() -> dict[str, Any]:
+    """What plugin.json wants; what it does not want says what to do about it when it is used."""
+    granted: dict[str, Any] = {}
+    if host_kv is not None:
+        granted["kv"] = _HostKv()
+    if host_clock is not None:
+        granted["clock"] = Clock(now=host_clock.now, unix_ms=lambda: int(host_clock.unix_ms()))
+    if host_random is not None:
+        granted["random"] = Random(bytes=lambda count: bytes(host_random.bytes(count)))
+    if host_metrics is not None:
+        granted["metrics"] = Metrics(count=lambda name, delta=1: host_metrics.count(name, delta))
+    if host_secrets is not None:
+        granted["secrets"] = _HostSecrets()
+    return granted
+
+
+class _HostKv(Kv):
+    def get(self, key: str) -> Any:
+        value = host_kv.get(key)
+        return None if value is None else json.loads(bytes(value))
+
+    def set(self, key: str, value: Any, ttl_seconds: int | None = None) -> None:
+        try:
+            host_kv.set(key, json.dumps(value).encode(), ttl_seconds)
+        except Err as refused:
+            why = _word(refused)
+            if why == "full":
+                raise Retry("the plugin keeps as much as it may (kv_entries_max, kv_bytes_max)") from None
+            raise ValueError(f"the {why} is too long to be kept") from None
+
+    def delete(self, key: str) -> None:
+        host_kv.delete(key)
+
+
+class _HostSecrets(Secrets):
+    def hmac_sha256(self, name: str, data: str | bytes) -> bytes:
+        try:
+            return bytes(host_secrets.hmac_sha256(name, data.encode() if isinstance(data, str) else data))
+        except Err as refused:
+            raise _unusable(name, refused) from None
+
+    def reveal(self, name: str) -> str:
+        try:
+            return host_secrets.reveal(name)
+        except Err as refused:
+            raise _unusable(name, refused) from None
+
+
+def _unusable(name: str, refused: Err) -> Reject:
+    if _word(refused) == "hidden":
+        return Reject(f"the step does not let the secret {name} be read: reveal = true would")
+    return Reject(f"the step names no secret {name}")
+
+
+def _word(refused: Err) -> str:
+    return refused.value.name.lower()
 
 
 def event_of(record: wit.Event) -> Event:

@@ -5,15 +5,19 @@
 //! of two a receiver takes is the receiver's choice.
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 use weft_plugin::json::{self, RawValue, Value};
+use weft_plugin::secrets::{self, Refusal};
 
 use crate::edit::{Edits, Siblings};
 use crate::level::{self, Level, Rules};
-use crate::settings::{Action, Rule};
+use crate::settings::{Action, Redact, Rule};
 
 /// What stands in the place of a masked value, before what is kept of it.
 const MASK: &str = "****";
+/// What a hash begins with.
+const HASH: &str = "hmac-sha256:";
 
 /// What the rules make of one text.
 #[derive(Debug)]
@@ -26,13 +30,19 @@ pub(crate) struct Redaction<'t> {
     edits: Edits<'t>,
     /// Those rules whose field is missing, in one place at least.
     missing: Rules,
+    /// The secret under which values are hashed.
+    secret: &'t str,
+    /// Why one could not be hashed.
+    unhashed: Option<Refusal>,
 }
 
 impl<'t> Redaction<'t> {
     /// Redacts `text`, which is one JSON value.
-    pub(crate) fn of(text: &'t str, rules: &'t [Rule]) -> Self {
+    pub(crate) fn of(text: &'t str, Redact { rules, secret }: &'t Redact) -> Self {
         let levels = Level::all(rules);
-        let mut redaction = Self { text, rules, levels, at: 0, edits: Edits::of(text), missing: 0 };
+        let edits = Edits::of(text);
+        let secret = secret.as_deref().unwrap_or_default();
+        let mut redaction = Self { text, rules, levels, at: 0, edits, missing: 0, secret, unhashed: None };
         redaction.skip_spaces();
         redaction.follow(level::all_of(rules), 0);
         redaction
@@ -41,6 +51,11 @@ impl<'t> Redaction<'t> {
     /// The first required rule whose field is missing, with its place.
     pub(crate) fn first_missing(&self) -> Option<(usize, &'t Rule)> {
         self.rules.iter().enumerate().find(|(place, rule)| rule.required && self.missing >> place & 1 == 1)
+    }
+
+    /// Why a value could not be hashed, if one could not.
+    pub(crate) fn unhashed(&self) -> Option<&Refusal> {
+        self.unhashed.as_ref()
     }
 
     /// The text without what is redacted; `None` if nothing is.
@@ -121,8 +136,26 @@ impl<'t> Redaction<'t> {
                 self.edits.replace(value..self.at, |out| push_mask(out, masked, keep_last));
                 false
             }
+            Some(Action::Hash) => {
+                self.skip_value();
+                self.hash(value);
+                false
+            }
         };
         siblings.finish_one(start..self.at, is_removed, &mut self.edits);
+    }
+
+    /// Puts a hash in the place of the value that begins at `start` and has just been read.
+    fn hash(&mut self, start: usize) {
+        let written = &self.text[start..self.at];
+        let raw: Option<&RawValue> = serde_json::from_str(written).ok();
+        let value = raw.map(Value::of);
+        // A string is its text, however it is spelt: what is the same must stay the same.
+        let hashed = value.as_ref().and_then(Value::as_str).unwrap_or(written);
+        match secrets::hmac_sha256(self.secret, hashed.as_bytes()) {
+            Ok(mac) => self.edits.replace(start..self.at, |out| push_hash(out, &mac)),
+            Err(refused) => self.unhashed = Some(refused),
+        }
     }
 
     /// What is to be done to a value by the rules that end at it, the strictest of them.
@@ -214,6 +247,17 @@ impl<'t> Redaction<'t> {
 
 /// Read behind the end of the text; no byte of JSON.
 const END: u8 = 0;
+
+/// Writes what stands in the place of a hashed value.
+fn push_hash(out: &mut String, mac: &[u8]) {
+    out.push('"');
+    out.push_str(HASH);
+    for byte in mac {
+        // Writing into a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+    }
+    out.push('"');
+}
 
 /// Writes what stands in the place of `value`: a string with the last characters of a string or a number, at most half of
 /// them.

@@ -6,11 +6,35 @@ use weft_plugin::json::{Pointer, Token};
 
 /// The plugin, as configured.
 #[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Whole")]
 pub struct Redact {
-    /// What is removed or masked, at most [`RULES_MAX`].
-    #[serde(deserialize_with = "rules")]
+    /// What is removed, masked or hashed, at most [`RULES_MAX`].
     pub(crate) rules: Vec<Rule>,
+    /// The secret under which values are hashed; there is one where a rule hashes.
+    pub(crate) secret: Option<String>,
+}
+
+/// The configuration as it is written.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Whole {
+    #[serde(deserialize_with = "rules")]
+    rules: Vec<Rule>,
+    secret: Option<String>,
+}
+
+impl TryFrom<Whole> for Redact {
+    type Error = &'static str;
+
+    fn try_from(whole: Whole) -> Result<Self, Self::Error> {
+        let Whole { rules, secret } = whole;
+        let hashes = rules.iter().any(|rule| rule.action == Action::Hash);
+        match (&secret, hashes) {
+            (None, true) => Err("\"action\": \"hash\" needs a \"secret\", one that the step names"),
+            (Some(_), false) => Err("\"secret\" goes with \"action\": \"hash\""),
+            (Some(_), true) | (None, false) => Ok(Self { rules, secret }),
+        }
+    }
 }
 
 /// What becomes of one field.
@@ -39,7 +63,11 @@ pub(crate) enum Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Action {
     Remove,
-    Mask { keep_last: usize },
+    Mask {
+        keep_last: usize,
+    },
+    /// Replaced by what is the same for the same value, and says nothing else to whoever lacks the secret.
+    Hash,
 }
 
 /// One for each bit of a set of rules.
@@ -63,6 +91,7 @@ struct Written {
 enum ActionName {
     Remove,
     Mask,
+    Hash,
 }
 
 impl TryFrom<Written> for Rule {
@@ -71,7 +100,10 @@ impl TryFrom<Written> for Rule {
     fn try_from(written: Written) -> Result<Self, Self::Error> {
         let action = match (written.action, written.keep_last) {
             (ActionName::Remove, None) => Action::Remove,
-            (ActionName::Remove, Some(_)) => return Err("\"keep_last\" goes with \"action\": \"mask\""),
+            (ActionName::Hash, None) => Action::Hash,
+            (ActionName::Remove | ActionName::Hash, Some(_)) => {
+                return Err("\"keep_last\" goes with \"action\": \"mask\"");
+            }
             (ActionName::Mask, Some(keep_last)) if keep_last > KEEP_LAST_MAX => {
                 return Err("\"keep_last\" is 0 to 1024");
             }
@@ -102,6 +134,11 @@ impl Action {
                 Self::Mask { keep_last: own.min(other) }
             }
             (Self::Remove, _) | (_, Self::Remove) => Self::Remove,
+            // A mask that keeps nothing does not even tell which values are the same.
+            (whole @ Self::Mask { keep_last: 0 }, Self::Hash) | (Self::Hash, whole @ Self::Mask { keep_last: 0 }) => {
+                whole
+            }
+            (Self::Hash, Self::Hash | Self::Mask { .. }) | (Self::Mask { .. }, Self::Hash) => Self::Hash,
         }
     }
 }

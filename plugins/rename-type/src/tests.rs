@@ -8,7 +8,7 @@ const RULES: &str = r#""types": {"invoice.paid": "billing.paid", "stripe.ping": 
     "prefixes": {"stripe.": "pay.", "stripe.invoice.": "billing.", "old.": ""}"#;
 
 fn answer(config: &str, event: &Event) -> Result<Outputs, Failure> {
-    assert!(weft_plugin::manifest!().accepts(config), "plugin.json refuses {config}");
+    assert!(weft_plugin_manifest::manifest!().accepts(config), "plugin.json refuses {config}");
     let plugin: RenameType = config::parse(config).unwrap_or_else(|e| panic!("{config}: {e}"));
     plugin.transform(event)
 }
@@ -147,13 +147,11 @@ fn a_configuration_that_makes_no_sense_is_named_by_path_and_rule() {
         let error = config::parse::<RenameType>(config).expect_err(config).to_string();
         assert!(error.contains(wanted), "{config}: {error}");
     }
-    let manifest = weft_plugin::manifest!();
-    let left: Vec<_> = cases.iter().map(|(config, _)| *config).filter(|config| manifest.accepts(config)).collect();
-    let patterns = [cases[3].0, cases[4].0, cases[7].0, cases[8].0];
-    assert_eq!(left, patterns, "plugin.json leaves the others to the plugin");
+    let left = weft_plugin_manifest::manifest!().accepted(&cases);
+    assert_eq!(left, [cases[7].0], "plugin.json leaves these to the plugin");
 }
 
 #[test]
 fn plugin_json_and_readme_agree_with_the_plugin() {
-    assert_eq!(weft_plugin::manifest_findings!(RenameType), [""; 0]);
+    assert_eq!(weft_plugin_manifest::manifest_findings!(RenameType), [""; 0]);
 }

@@ -3,9 +3,7 @@
 mod settings;
 mod share;
 
-use std::borrow::Cow;
-
-use weft_plugin::json::{self, Picked, RawValue, Value};
+use weft_plugin::json::{self, Picked};
 use weft_plugin::{Event, Failure, Filter, Verdict};
 
 use settings::OnMissing;
@@ -14,30 +12,15 @@ pub use settings::Sample;
 impl Filter for Sample {
     fn decide(&self, event: &Event) -> Result<Verdict, Failure> {
         let Some(field) = &self.field else { return Ok(self.verdict(&event.id)) };
-        let key = match field.pointer() {
-            Some(pointer) => match json::pick(&event.data, [pointer]) {
-                Ok(picked) => picked.get(pointer).and_then(key_of),
-                Err(not_json) => return self.missing(not_json.to_string()),
-            },
-            None => {
-                let values = field.values(event, &Picked::none());
-                values.first().and_then(Value::as_str).map(|text| Cow::Owned(text.to_owned()))
-            }
+        let pointer = field.pointer();
+        let picked = match pointer.map(|pointer| json::pick(&event.data, [pointer])) {
+            Some(Ok(picked)) => picked,
+            Some(Err(not_json)) => return self.missing(not_json.to_string()),
+            None => Picked::none(),
         };
-        match key {
+        match field.text(event, &picked) {
             Some(key) => Ok(self.verdict(&key)),
             None => self.missing(format!("{field} is missing")),
-        }
-    }
-}
-
-/// What counts of a value of the payload: the text of a string, everything else as it is written.
-fn key_of(raw: &RawValue) -> Option<Cow<'_, str>> {
-    match Value::of(raw) {
-        Value::Null => None,
-        Value::String(text) => Some(text),
-        Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Text(_) => {
-            Some(Cow::Borrowed(raw.get()))
         }
     }
 }

@@ -22,9 +22,9 @@ pub mod transform {
         export_macro_name: "__export_transform",
         default_bindings_module: "weft_plugin::export::transform",
         with: {
-            "weft:plugin/types@0.1.0": crate::bindings::types,
-            "weft:plugin/log@0.1.0": crate::bindings::log,
-            "weft:plugin/config@0.1.0": crate::bindings::config,
+            "weft:plugin/types@0.2.0": crate::bindings::types,
+            "weft:plugin/log@0.2.0": crate::bindings::log,
+            "weft:plugin/config@0.2.0": crate::bindings::config,
         },
     });
 }
@@ -38,11 +38,33 @@ pub mod route {
         export_macro_name: "__export_route",
         default_bindings_module: "weft_plugin::export::route",
         with: {
-            "weft:plugin/types@0.1.0": crate::bindings::types,
-            "weft:plugin/log@0.1.0": crate::bindings::log,
-            "weft:plugin/config@0.1.0": crate::bindings::config,
+            "weft:plugin/types@0.2.0": crate::bindings::types,
+            "weft:plugin/log@0.2.0": crate::bindings::log,
+            "weft:plugin/config@0.2.0": crate::bindings::config,
         },
     });
 }
 
+/// Bindings of what a step may grant. A component imports those that its plugin uses.
+pub(crate) mod granted {
+    wit_bindgen::generate!({
+        inline: "
+            package weft:granted;
+
+            world granted {
+                import weft:plugin/kv@0.2.0;
+                import weft:plugin/clock@0.2.0;
+                import weft:plugin/random@0.2.0;
+                import weft:plugin/metrics@0.2.0;
+                import weft:plugin/secrets@0.2.0;
+            }
+        ",
+        world: "weft:granted/granted",
+        path: "../../wit",
+        generate_all,
+    });
+}
+
 pub(crate) use filter::weft::plugin::{config, log, types};
+#[cfg(target_family = "wasm")]
+pub(crate) use granted::weft::plugin::{clock, kv, metrics, random, secrets};

@@ -1,5 +1,6 @@
 //! Where a value of an event stands, as a configuration names it.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -99,6 +100,34 @@ impl Field {
             Self::Event(part) => vec![Value::Text(part.of(event))],
         }
     }
+}
+
+impl Field {
+    /// The value in `event` as a text, for what tells events apart: a string is its text, everything else stands as it is written; of a
+    /// repeated header the first one counts. `None` where it is missing or `null`.
+    ///
+    /// `picked` holds what the pointers found.
+    pub fn text<'a>(&self, event: &'a Event, picked: &Picked<'_, 'a>) -> Option<Cow<'a, str>> {
+        match self {
+            Self::Pointer(pointer) => {
+                let raw = picked.get(pointer)?;
+                match Value::of(raw) {
+                    Value::Null => None,
+                    Value::String(text) => Some(text),
+                    Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) | Value::Text(_) => {
+                        Some(Cow::Borrowed(raw.get()))
+                    }
+                }
+            }
+            Self::Header(name) => first(&event.headers, |header| header.name.eq_ignore_ascii_case(name)),
+            Self::Attribute(name) => first(&event.attributes, |attribute| attribute.name == *name),
+            Self::Event(part) => Some(Cow::Borrowed(part.of(event))),
+        }
+    }
+}
+
+fn first(list: &[Header], is_wanted: impl Fn(&&Header) -> bool) -> Option<Cow<'_, str>> {
+    list.iter().find(is_wanted).map(|entry| Cow::Borrowed(&*entry.value))
 }
 
 fn texts<'a>(list: &'a [Header], is_wanted: impl Fn(&Header) -> bool) -> Vec<Value<'a>> {

@@ -30,17 +30,24 @@
 //! that. Weft makes a fresh instance for each event and step: what a plugin keeps in memory ends with the call, every
 //! allocation counts, and `HashMap` costs a call for random bytes.
 
+pub mod clock;
 pub mod config;
 #[doc(hidden)]
 pub mod export;
 pub mod field;
 pub mod json;
+pub mod key;
+pub mod kv;
 pub mod log;
+pub mod metrics;
 mod panic;
 mod patch;
 mod payload;
+pub mod random;
+pub mod secrets;
 pub mod template;
 pub mod testing;
+pub mod time;
 
 mod bindings;
 

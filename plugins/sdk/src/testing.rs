@@ -1,11 +1,12 @@
-//! Events for native tests of plugins, and what is wrong with a plugin's `plugin.json`.
+//! Events and grants for native tests of plugins.
 
-mod manifest;
-mod schema;
+#[cfg(not(target_family = "wasm"))]
+mod granted;
 
 use crate::{Event, Payload};
 
-pub use manifest::{Manifest, findings};
+#[cfg(not(target_family = "wasm"))]
+pub use granted::{Granted, granted};
 
 /// An event of type `test.event` with this body, as JSON text.
 pub fn event(body: impl Into<String>) -> Event {
@@ -21,26 +22,4 @@ pub fn event(body: impl Into<String>) -> Event {
         attributes: Vec::new(),
         data: Payload::Text(body.into()),
     }
-}
-
-/// Says what is wrong with the `plugin.json` of the crate in which this stands, compared with its README and with the
-/// plugin's type: `assert_eq!(manifest_findings!(MyPlugin), [""; 0])`.
-#[macro_export]
-macro_rules! manifest_findings {
-    ($plugin:ty) => {
-        $crate::testing::findings::<$plugin>(
-            (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.json")),
-            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")),
-        )
-    };
-}
-
-/// Reads the `plugin.json` of the crate in which this stands.
-#[macro_export]
-macro_rules! manifest {
-    () => {
-        $crate::testing::Manifest::parse(include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.json")))
-            .expect("plugin.json")
-    };
 }

@@ -51,9 +51,10 @@ pub(super) fn build(project: &Project, tools: Tools) -> Result<Vec<u8>> {
     }
 
     let wit = work.join("wit");
-    write_world(&wit, &roles)?;
+    let wants: Vec<_> = project.description().wants().collect();
+    write_world(&wit, &roles, &wants)?;
     let entry = work.join("entry.js");
-    write(&entry, entry_of(source, &roles))?;
+    write(&entry, entry_of(source, &roles, &wants))?;
     let module = if project.language() == Language::TypeScript || told.imports_packages() {
         let bundle = work.join("bundle.js");
         bundle_of(&binaries, folder, &entry, &bundle, None)?;
@@ -119,16 +120,19 @@ fn bundle_of(binaries: &Path, folder: &Path, entry: &Path, bundle: &Path, meta: 
 }
 
 /// The module that joins the plugin's functions and the host.
-fn entry_of(source: &str, roles: &[&str]) -> String {
+fn entry_of(source: &str, roles: &[&str], wants: &[&str]) -> String {
     let (config, log) = (interface("config"), interface("log"));
+    let imports: String =
+        wants.iter().map(|want| format!("import * as {want} from \"{}\";\n", interface(want))).collect();
+    let granted: String = wants.iter().map(|want| format!(", {want}")).collect();
     let exports: String = roles.iter().map(|role| format!("export const {role} = made.{role};\n")).collect();
     format!(
         r#"import {{ get }} from "{config}";
 import {{ log }} from "{log}";
-import {{ roles }} from "weft-plugin/guest";
+{imports}import {{ roles }} from "weft-plugin/guest";
 import * as plugin from "../../{source}";
 
-const made = roles(plugin, {{ get, log }});
+const made = roles(plugin, {{ get, log{granted} }});
 {exports}"#
     )
 }

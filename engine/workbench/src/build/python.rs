@@ -33,7 +33,8 @@ pub(super) fn build(project: &Project, tools: Tools) -> Result<Vec<u8>> {
 
     let work = folder.join("target/weft");
     let (wit, app) = (work.join("wit"), work.join("app"));
-    write_world(&wit, &roles)?;
+    let wants: Vec<_> = project.description().wants().collect();
+    write_world(&wit, &roles, &wants)?;
     if app.exists() {
         fs::remove_dir_all(&app).with_context(|| format!("could not remove {}", app.display()))?;
     }

@@ -45,6 +45,6 @@ mod tests {
 
     #[test]
     fn plugin_json_and_readme_agree_with_the_plugin() {
-        assert_eq!(weft_plugin::manifest_findings!(Stamp), [""; 0]);
+        assert_eq!(weft_plugin_manifest::manifest_findings!(Stamp), [""; 0]);
     }
 }

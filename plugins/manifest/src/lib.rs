@@ -1,15 +1,23 @@
-//! `plugin.json`: what a plugin tells about itself before it runs.
+//! `plugin.json`: what a plugin tells about itself before it runs, held to what it does. For native tests of plugins.
+//!
+//! Schemas are judged by the library by which the engine judges configurations.
 
+use jsonschema::Validator;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::schema;
+/// A `plugin.json`.
+#[derive(Debug)]
+pub struct Manifest {
+    written: Written,
+    schema: Validator,
+}
 
-/// What stands in a `plugin.json`.
+/// What stands in it.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Manifest {
+pub struct Written {
     /// The name of the crate, and of the component.
     pub name: String,
     /// The version of the crate.
@@ -21,34 +29,46 @@ pub struct Manifest {
     /// Inbound headers that the plugin always reads.
     #[serde(default)]
     pub headers: Vec<String>,
+    /// What steps must grant it.
+    #[serde(default)]
+    pub wants: Vec<String>,
 }
 
 impl Manifest {
     /// Reads the text of a `plugin.json`.
     ///
     /// # Errors
-    /// What does not parse.
-    pub fn parse(text: &str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(text)
+    /// What does not parse, or is no schema.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let written: Written = serde_json::from_str(text).map_err(|error| error.to_string())?;
+        let schema = jsonschema::draft202012::options().build(&written.config);
+        let schema = schema.map_err(|error| format!("config{}: {error}", error.instance_path()))?;
+        Ok(Self { written, schema })
     }
 
-    /// Whether the schema accepts this configuration. Patterns are not looked at.
+    /// What stands in it.
+    pub fn written(&self) -> &Written {
+        &self.written
+    }
+
+    /// Those of configurations, each with something about it, that the schema accepts.
+    pub fn accepted<'c>(&self, cases: &[(&'c str, &str)]) -> Vec<&'c str> {
+        cases.iter().map(|(config, _)| *config).filter(|config| self.accepts(config)).collect()
+    }
+
+    /// Whether the schema accepts this configuration.
     pub fn accepts(&self, config: &str) -> bool {
-        serde_json::from_str(config).is_ok_and(|config| self.breaches(&config).is_empty())
-    }
-
-    fn breaches(&self, config: &Value) -> Vec<String> {
-        let mut breaches = Vec::new();
-        schema::check(&self.config, &self.config, config, "configuration", &mut breaches);
-        breaches
+        serde_json::from_str(config).is_ok_and(|config: Value| self.schema.is_valid(&config))
     }
 }
 
 /// Says what is wrong with a `plugin.json`: where it differs from the crate, where its schema lacks something that a form
 /// needs, and where the README shows what schema or plugin do not accept. Every block of JSON in the README is a
 /// configuration.
+///
+/// [`manifest_findings!`] fills in what belongs to the crate in which it stands.
 pub fn findings<P: DeserializeOwned>((name, version): (&str, &str), manifest: &str, readme: &str) -> Vec<String> {
-    let manifest = match Manifest::parse(manifest) {
+    let Manifest { written: manifest, schema } = match Manifest::parse(manifest) {
         Ok(manifest) => manifest,
         Err(e) => return vec![format!("plugin.json: {e}")],
     };
@@ -71,10 +91,10 @@ pub fn findings<P: DeserializeOwned>((name, version): (&str, &str), manifest: &s
     }
     for example in examples(readme) {
         match serde_json::from_str(example) {
-            Ok(config) => findings.extend(manifest.breaches(&config)),
+            Ok(config) => findings.extend(schema.iter_errors(&config).map(|error| error.to_string())),
             Err(e) => findings.push(format!("an example of the README is no JSON: {e}")),
         }
-        findings.extend(crate::config::parse::<P>(example).err().map(|e| e.to_string()));
+        findings.extend(weft_plugin::config::parse::<P>(example).err().map(|e| e.to_string()));
     }
     findings
 }
@@ -118,6 +138,32 @@ fn open_objects(schema: &Value, path: &str, findings: &mut Vec<String>) {
     }
 }
 
+/// Says what is wrong with the `plugin.json` of the crate in which this stands, compared with its README and with the
+/// plugin's type: `assert_eq!(manifest_findings!(MyPlugin), [""; 0])`.
+#[macro_export]
+macro_rules! manifest_findings {
+    ($plugin:ty) => {
+        $crate::findings::<$plugin>(
+            (env!("CARGO_PKG_NAME"), env!("CARGO_PKG_VERSION")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.json")),
+            include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")),
+        )
+    };
+}
+
+/// Reads the `plugin.json` of the crate in which this stands.
+#[macro_export]
+macro_rules! manifest {
+    () => {{
+        // A schema takes longer to read than most tests to run.
+        static MANIFEST: std::sync::LazyLock<$crate::Manifest> = std::sync::LazyLock::new(|| {
+            let text = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/plugin.json"));
+            $crate::Manifest::parse(text).unwrap_or_else(|error| panic!("plugin.json: {error}"))
+        });
+        &*MANIFEST
+    }};
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,8 +203,8 @@ mod tests {
             (GOOD.replace("2020-12", "07"), README.to_owned(), "draft 2020-12"),
             (GOOD.to_owned(), README.replace("`max`", "max"), "does not explain `max`"),
             (GOOD.to_owned(), README.replace("1}", "1, \"min\": 2}"), "unknown field `min`"),
-            (GOOD.to_owned(), README.replace("1}", "1, \"min\": 2}"), "configuration.min: is not declared"),
-            (GOOD.to_owned(), README.replace("1}", "-1}"), "configuration.max: is less than 0"),
+            (GOOD.to_owned(), README.replace("1}", "1, \"min\": 2}"), "'min' was unexpected"),
+            (GOOD.to_owned(), README.replace("1}", "-1}"), "-1 is less than the minimum of 0"),
             (GOOD.replace("\"name\"", "\"nome\""), README.to_owned(), "unknown field `nome`"),
         ];
         for (manifest, readme, wanted) in cases {
