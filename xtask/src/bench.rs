@@ -171,11 +171,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_full_bench_takes_about_twenty_minutes_and_a_quick_one_five() {
+    fn a_full_bench_takes_less_than_half_an_hour_and_a_quick_one_five_minutes() {
         let all = chosen(&[]).expect("all");
         let minutes = |time: Duration| time.as_secs() / 60;
         let full = Scale { quick: false, stored: 10_000_000, waiting: 1_000_000 };
-        assert!(minutes(expected(&all, 3, full)) <= 25, "{:?}", expected(&all, 3, full));
+        assert!(minutes(expected(&all, 3, full)) < 30, "{:?}", expected(&all, 3, full));
         let quick = Scale { quick: true, stored: 200_000, waiting: 50_000 };
         assert!(minutes(expected(&all, 1, quick)) <= 5, "{:?}", expected(&all, 1, quick));
     }

@@ -30,6 +30,16 @@ impl Pipeline {
             Self::Empty => None,
             Self::MinimalStep => Some("stamp"),
             Self::JsonFilter => Some("json-filter"),
+            Self::Dedupe => Some("dedupe"),
+            Self::Throttle => Some("throttle-window"),
+        }
+    }
+
+    /// What the step grants.
+    const fn grants(self) -> &'static str {
+        match self {
+            Self::Empty | Self::MinimalStep | Self::JsonFilter => "[]",
+            Self::Dedupe | Self::Throttle => r#"["kv"]"#,
         }
     }
 
@@ -38,6 +48,8 @@ impl Pipeline {
         match self {
             Self::Empty | Self::MinimalStep => "{}",
             Self::JsonFilter => r#"{ keep_when = { pointer = "/order/currency", equals = "EUR" } }"#,
+            Self::Dedupe => r#"{ key = "id" }"#,
+            Self::Throttle => "{ events = 4000000000, window_seconds = 3600 }",
         }
     }
 }
@@ -91,8 +103,10 @@ pub(super) fn weft_toml(setup: Setup, Addresses { listen, sink }: Addresses, dat
         toml.destination(HELD, &Condition::Hangs.url(sink), Some("nothing.of.the.load"));
     }
     if let Some(plugin) = setup.pipeline.plugin() {
-        let config = setup.pipeline.step_config();
-        toml.add(format_args!("\n[[tenant.step]]\nplugin = \"operator/{plugin}\"\nconfig = {config}\n"));
+        let (grants, config) = (setup.pipeline.grants(), setup.pipeline.step_config());
+        toml.add(format_args!(
+            "\n[[tenant.step]]\nplugin = \"operator/{plugin}\"\ngrants = {grants}\nconfig = {config}\n"
+        ));
     }
     for number in 0..setup.neighbours {
         toml.add(format_args!("\n[[tenant]]\nname = \"neighbour-{number}\"\n"));

@@ -39,6 +39,10 @@ pub(super) enum Pipeline {
     MinimalStep,
     /// `json-filter` with a condition on the payload that every event meets.
     JsonFilter,
+    /// `dedupe` by what is another for every event: each keeps a key of its own.
+    Dedupe,
+    /// `throttle-window` with a limit that no load reaches: all events count on one key.
+    Throttle,
 }
 
 /// Where the events of the load go.
@@ -144,6 +148,8 @@ impl Setup {
             Pipeline::Empty => {}
             Pipeline::MinimalStep => name += " + step",
             Pipeline::JsonFilter => name += " + json-filter",
+            Pipeline::Dedupe => name += " + dedupe",
+            Pipeline::Throttle => name += " + throttle-window",
         }
         match self.stock {
             Stock::Nothing => {}

@@ -64,7 +64,7 @@ const fn nine_and(condition: Condition) -> Setup {
     Setup::plain(Receivers::AllAndOne(9, condition))
 }
 
-pub(super) const SCENARIOS: [Scenario; 17] = [
+pub(super) const SCENARIOS: [Scenario; 19] = [
     Scenario {
         name: "acknowledged",
         about: "64 connections, no destination",
@@ -112,6 +112,22 @@ pub(super) const SCENARIOS: [Scenario; 17] = [
         measured: Contender::Weft(weft(1).with_step(Pipeline::JsonFilter)),
         load: Load::ClosedCount { connections: 64, count: 50_000 },
         metrics: &[end_to_end(Reach::AtLeast(0.78)), cpu(Reach::Told), MOST_MEMORY],
+    },
+    Scenario {
+        name: "dedupe",
+        about: "one destination: Weft with a plugin that keeps a key for each event against Weft without",
+        baseline: Contender::Weft(weft(1)),
+        measured: Contender::Weft(weft(1).with_step(Pipeline::Dedupe)),
+        load: Load::ClosedCount { connections: 64, count: 20_000 },
+        metrics: &[end_to_end(Reach::Told), cpu(Reach::Told), MOST_MEMORY],
+    },
+    Scenario {
+        name: "throttle-window",
+        about: "one destination: Weft with a plugin that counts all events on one key against Weft without",
+        baseline: Contender::Weft(weft(1)),
+        measured: Contender::Weft(weft(1).with_step(Pipeline::Throttle)),
+        load: Load::ClosedCount { connections: 64, count: 20_000 },
+        metrics: &[end_to_end(Reach::Told), cpu(Reach::Told), MOST_MEMORY],
     },
     Scenario {
         name: "latency",
