@@ -138,8 +138,19 @@ impl PluginRegistry {
         digest: Digest,
         mode: Option<PluginMode>,
     ) -> Result<Change, RegistryError> {
-        let record = self.find(key).await?;
         let version = self.version(key, digest).await?;
+        self.make_active(key, version, mode).await
+    }
+
+    /// Makes a version that can run active because a person says so.
+    async fn make_active(
+        &self,
+        key: &PluginKey,
+        version: Version,
+        mode: Option<PluginMode>,
+    ) -> Result<Change, RegistryError> {
+        let digest = version.digest();
+        let record = self.find(key).await?;
         let versions = self.versions(&record).await?;
         let mode = mode.or_else(|| (newest_good(&versions) != Some(digest)).then_some(PluginMode::Pinned));
         let wish = Wish { plugin: record.id, key: key.clone(), by: ActivatedBy::Person, mode };
@@ -162,17 +173,24 @@ impl PluginRegistry {
         let this = self.clone();
         let key = key.clone();
         task::to_the_end(async move {
-            let digest = this.keep(&key, component).await?;
-            let change = if activate { Some(this.activate(&key, digest, None).await?) } else { None };
-            Ok(Pushed { digest, change })
+            let digest = Digest::of(&component);
+            let admitted = this.keep(&key, digest, component).await?;
+            if !activate {
+                return Ok(Pushed { digest, change: None });
+            }
+            let version = match admitted {
+                Some(version) => version,
+                None => this.version(&key, digest).await?,
+            };
+            Ok(Pushed { digest, change: Some(this.make_active(&key, version, None).await?) })
         })
         .await
     }
 
-    /// Checks a component and keeps it as a version of its plugin, which is made if it is the first.
-    async fn keep(&self, key: &PluginKey, component: Bytes) -> Result<Digest, RegistryError> {
+    /// Checks a component and keeps it as a version of its plugin, which is made if it is the first. Answers the version, unless it was
+    /// kept before.
+    async fn keep(&self, key: &PluginKey, digest: Digest, component: Bytes) -> Result<Option<Version>, RegistryError> {
         let Inner { store, clock, switch, versions_max, .. } = &*self.inner;
-        let digest = Digest::of(&component);
         let tenant = match key {
             PluginKey::Operator(_) => None,
             PluginKey::Tenant(tenant, _) => Some(*tenant),
@@ -182,7 +200,7 @@ impl PluginRegistry {
         let versions = self.versions(&record).await?;
         let known = versions.iter().find(|version| version.digest == digest);
         if known.is_some_and(|version| matches!(version.state, VersionState::Ready { .. })) {
-            return Ok(digest);
+            return Ok(None);
         }
         if known.is_none() && self.versions_of(tenant).await? >= *versions_max {
             return Err(RegistryError::TooManyVersions { key: key.clone(), versions_max: *versions_max });
@@ -192,7 +210,7 @@ impl PluginRegistry {
             Ok(version) => {
                 let new = NewVersion { plugin, digest, component, roles: version.roles().to_vec() };
                 store.save_version(new, clock.now()).await.map_err(RegistryError::store("keep a version"))?;
-                Ok(digest)
+                Ok(Some(version))
             }
             Err(reason) => {
                 let component_bytes = component.len() as u64;
@@ -311,6 +329,8 @@ impl PluginRegistry {
             active_since: last.as_ref().map(|change| change.at),
             active_by: last.map(|change| change.by),
             roles,
+            wants: running.as_ref().map(|version| version.wants().to_vec()).unwrap_or_default(),
+            is_pure: running.as_ref().map(Version::is_pure),
             description,
             problem,
             versions,
