@@ -92,7 +92,7 @@ pub struct DryRun {
     question: Question,
     active: Arc<Versions>,
     candidate: Versions,
-    // Each begins with nothing kept: what the live ones keep already knows these events.
+    // Each begins with nothing kept, since what the live ones keep already knows these events; and sees them newest first.
     kv: KvShelf,
     candidate_kv: KvShelf,
 }

@@ -62,7 +62,7 @@ enum Verb {
         #[arg(long)]
         activate: bool,
     },
-    /// Try a version on stored events, without effect, and compare it with the active one
+    /// Try a version on stored events, without effect, and compare it with the active one; both begin with nothing kept
     DryRun(dry_run::DryRun),
     /// List the versions of one plugin
     Versions {
@@ -174,6 +174,10 @@ fn show(text: &mut String, plugin: &wire::Plugin) -> std::fmt::Result {
         let member = |name: &str| plain(description[name].as_str().unwrap_or_default());
         writeln!(text, "  {} {}: {}", member("name"), member("version"), member("description"))?;
     }
+    if !plugin.wants.is_empty() {
+        let wants: Vec<_> = plugin.wants.iter().map(|wanted| wanted.as_str()).collect();
+        writeln!(text, "  wants {}, which its steps must grant", wants.join(", "))?;
+    }
     if let Some(problem) = &plugin.problem {
         writeln!(text, "  the active version does not run: {}", plain(problem))?;
     }
@@ -226,7 +230,7 @@ fn is_sound(folder: &PluginFolder) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use weft_core::contract::Role;
+    use weft_core::contract::{Capability, Role};
     use weft_core::time::Timestamp;
 
     fn version(digit: &str, state: VersionState, rolled_back: bool) -> PluginVersion {
@@ -256,6 +260,8 @@ mod tests {
             active: Some("a".repeat(64)),
             active_since: None,
             roles: vec![Role::Filter, Role::Transform],
+            wants: vec![Capability::Kv, Capability::Clock],
+            pure: Some(false),
             description: Some(serde_json::json!({"name": "stamp", "version": "1.0\u{1b}", "description": "Stamps."})),
             problem: None,
             file: Some(file("stamp.wasm", Some("stamp"), "rolled-back", "a person left it")),
@@ -267,6 +273,7 @@ mod tests {
         assert_eq!(
             text,
             "operator/stamp  pinned  filter, transform\n  stamp 1.0\\u{1b}: Stamps.\n  \
+             wants kv, clock, which its steps must grant\n  \
              file stamp.wasm  bbbbbbbbbbbb  rolled-back: a person left it\n  \
              cccccccccccc  seen 2023-11-14T22:13:20.000Z  70000 bytes  refused: needs\\u{1b} files\n  \
              bbbbbbbbbbbb  seen 2023-11-14T22:13:20.000Z  70000 bytes  rolled back\n  \

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use weft_core::contract::Role;
+use weft_core::contract::{Capability, Role};
 use weft_core::time::Timestamp;
 
 /// The answer of `GET /v1/plugins`.
@@ -33,6 +33,12 @@ pub struct Plugin {
     pub active_since: Option<Timestamp>,
     /// What the active version exports.
     pub roles: Vec<Role>,
+    /// What a step must grant to the active version.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wants: Vec<Capability>,
+    /// Whether the active version has the same outcome whenever it gets the same event, configuration and secrets; absent if it does not run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pure: Option<bool>,
     /// What the active version says about itself, as it stands in its `plugin.json`: name, version, a sentence, and under `config` the JSON
     /// Schema of a step's configuration, from which a form can be shown.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -174,6 +174,8 @@ fn plugin(catalog: &Catalog, report: PluginReport, with_file: bool) -> wire::Plu
         active: report.active.map(|digest| digest.to_string()),
         active_since: report.active_since,
         roles: report.roles,
+        wants: report.wants,
+        pure: report.is_pure,
         // It was read when the version was loaded, so it is JSON.
         description: report.description.and_then(|text| serde_json::from_str(&text).ok()),
         problem: report.problem,

@@ -129,8 +129,9 @@ fn words<T: Copy + PartialEq>(field: Field<'_>, all: impl AsRef<[T]>, as_str: fn
             Some(word) => named.push(word),
             None => {
                 let known: Vec<_> = all.iter().map(|word| format!("\"{}\"", as_str(*word))).collect();
-                let (last, first) = known.split_last().unwrap_or((&known[0], &[]));
-                entry.problem::<()>(format!("must be {} or {last}", first.join(", ")));
+                if let Some((last, others)) = known.split_last() {
+                    entry.problem::<()>(format!("must be {} or {last}", others.join(", ")));
+                }
             }
         }
     }

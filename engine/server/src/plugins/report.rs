@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
-use weft_core::contract::Role;
+use weft_core::contract::{Capability, Role};
 use weft_core::digest::Digest;
 use weft_core::id::PluginId;
 use weft_core::name::Name;
@@ -38,6 +38,10 @@ pub struct PluginReport {
     pub active_by: Option<ActivatedBy>,
     /// What the active version exports.
     pub roles: Vec<Role>,
+    /// What a step must grant to the active version; only of one that runs.
+    pub wants: Vec<Capability>,
+    /// Whether the active version has the same outcome for the same event, configuration and secrets; only of one that runs.
+    pub is_pure: Option<bool>,
     /// What the active version says about itself, JSON; only of one that runs.
     pub description: Option<String>,
     /// Why the active version does not run here, although it is active: this engine can no longer load it.

@@ -9,7 +9,7 @@ mod pass;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
@@ -52,6 +52,8 @@ struct Ahead {
     left: HashMap<Address, Written>,
     // Tells what was forgotten and written anew from what was there before.
     stamp: u64,
+    // How much each plugin has left; counted where nothing is ever stored.
+    kept: HashMap<(TenantId, PluginRef), KvUsage>,
 }
 
 struct Written {
@@ -59,6 +61,20 @@ struct Written {
     /// Passes that have written here and are not stored.
     passes: usize,
     stamp: u64,
+}
+
+impl Ahead {
+    /// Counts what is about to be left at `address`.
+    fn count(&mut self, address: &Address, left: &Left) {
+        let weight = |left: &Left| match left {
+            Left::Value { value, .. } => Some((address.key.len() + value.len()) as u64),
+            Left::Nothing => None,
+        };
+        let before = self.left.get(address).and_then(|written| weight(&written.left));
+        let usage = self.kept.entry((address.tenant, address.plugin.clone())).or_default();
+        usage.entries = usage.entries + u64::from(weight(left).is_some()) - u64::from(before.is_some());
+        usage.bytes = usage.bytes + weight(left).unwrap_or(0) - before.unwrap_or(0);
+    }
 }
 
 /// What is under a key, and how much there is in all.
@@ -96,14 +112,14 @@ impl KvShelf {
     /// How much is stored for a plugin.
     fn usage(&self, tenant: TenantId, plugin: &PluginRef, at: Timestamp) -> Result<KvUsage, StoreError> {
         match &self.below {
-            Below::Nothing => Ok(KvUsage::default()),
+            Below::Nothing => Ok(self.ahead().kept.get(&(tenant, plugin.clone())).copied().unwrap_or_default()),
             Below::Stored(store, runtime) => Ok(runtime.block_on(store.kv_get(tenant, plugin, "", at))?.usage),
         }
     }
 
     /// Lets passes that begin from now on see what a finished one has left, before it is stored.
     pub fn announce(&self, tenant: TenantId, touches: &[KvTouch]) -> Announced {
-        let mut announced = Announced { shelf: self.clone(), written: Vec::new(), read: Vec::new() };
+        let mut announced = Announced { ahead: Arc::clone(&self.ahead), written: Vec::new(), read: Vec::new() };
         if touches.is_empty() {
             return announced;
         }
@@ -114,6 +130,9 @@ impl KvShelf {
                 announced.read.push(address);
                 continue;
             };
+            if matches!(self.below, Below::Nothing) {
+                ahead.count(&address, left);
+            }
             ahead.stamp += 1;
             let fresh = Written { left: left.clone(), passes: 0, stamp: ahead.stamp };
             let written = ahead.left.entry(address.clone()).or_insert(fresh);
@@ -124,9 +143,14 @@ impl KvShelf {
         announced
     }
 
-    fn ahead(&self) -> std::sync::MutexGuard<'_, Ahead> {
-        self.ahead.lock().unwrap_or_else(PoisonError::into_inner)
+    fn ahead(&self) -> MutexGuard<'_, Ahead> {
+        lock(&self.ahead)
     }
+}
+
+/// What a panic could leave half done in there is seen by the store.
+fn lock(ahead: &Mutex<Ahead>) -> MutexGuard<'_, Ahead> {
+    ahead.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl fmt::Debug for KvShelf {
@@ -147,7 +171,7 @@ fn found(left: &Left, at: Timestamp) -> Found {
 
 /// What a finished pass has left, until it is known whether that is stored. Dropped, it is not.
 pub struct Announced {
-    shelf: KvShelf,
+    ahead: Arc<Mutex<Ahead>>,
     written: Vec<(Address, u64)>,
     read: Vec<Address>,
 }
@@ -160,7 +184,7 @@ impl Announced {
         if written.is_empty() {
             return;
         }
-        let mut ahead = self.shelf.ahead();
+        let mut ahead = lock(&self.ahead);
         for (address, stamp) in written {
             let Some(entry) = ahead.left.get_mut(&address).filter(|entry| entry.stamp == stamp) else { continue };
             entry.passes -= 1;
@@ -172,8 +196,15 @@ impl Announced {
 
     /// Nothing will ever be stored: what was left is what later passes see.
     pub fn kept(mut self) {
-        self.written.clear();
         self.read.clear();
+        let written = std::mem::take(&mut self.written);
+        let mut ahead = lock(&self.ahead);
+        for (address, _) in written {
+            // Nothing below shows through where nothing is left.
+            if ahead.left.get(&address).is_some_and(|written| written.left == Left::Nothing) {
+                ahead.left.remove(&address);
+            }
+        }
     }
 }
 
@@ -183,7 +214,7 @@ impl Drop for Announced {
         if self.written.is_empty() && self.read.is_empty() {
             return;
         }
-        let mut ahead = self.shelf.ahead();
+        let mut ahead = lock(&self.ahead);
         for address in self.written.iter().map(|(address, _)| address).chain(&self.read) {
             ahead.left.remove(address);
         }
@@ -227,6 +258,18 @@ mod tests {
         assert_eq!(read(&shelf, 0), value("2"), "the second is not stored yet");
         second.stored();
         assert_eq!(read(&shelf, 0), Found::Nothing, "the store would say it");
+    }
+
+    #[test]
+    fn promise_5_what_passes_without_effect_leave_is_counted() {
+        let shelf = KvShelf::empty();
+        let usage = || shelf.usage(tenant(), &plugin(), Timestamp::from_ms(0)).expect("no store");
+        shelf.announce(tenant(), &[set("123", None)]).kept();
+        shelf.announce(tenant(), &[set("1", None)]).kept();
+        assert_eq!(usage(), KvUsage { entries: 1, bytes: 2 });
+        let gone = KvTouch { left: Some(Left::Nothing), ..set("", None) };
+        shelf.announce(tenant(), &[gone]).kept();
+        assert_eq!((usage(), shelf.ahead().left.len()), (KvUsage::default(), 0));
     }
 
     #[test]
