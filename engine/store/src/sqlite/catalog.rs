@@ -70,6 +70,13 @@ SELECT id, tenant, name, declared, disabled, paused, status_since FROM destinati
 UPDATE destinations SET declared = ?2, disabled = ?3, paused = ?4, status_since = ?5
 WHERE seq = ?1 AND (declared <> ?2 OR disabled IS NOT ?3 OR paused <> ?4)";
 
+    /// Frees what starts before ?1 had leased for destinations that take nothing: no claim comes by that would, and nobody's
+    /// lease outlives its lifetime.
+    FREE_VOID = "\
+UPDATE deliveries SET lease_owner = 0, due_at = planned_at
+WHERE state = 'pending' AND lease_owner > 0 AND lease_owner < ?1
+    AND destination IN (SELECT seq FROM destinations WHERE declared = 0 OR disabled IS NOT NULL OR paused <> 0)";
+
     /// ?1: destination, ?2: name, ?3: what is sealed, ?4: now.
     PUT_SEALED = "\
 INSERT INTO sealed_secrets (destination, name, sealed, created_at) VALUES (?1, ?2, ?3, ?4)
@@ -112,8 +119,14 @@ pub(super) async fn declare(
     ] {
         sqlx::query(statement).bind(rows).bind(now.as_ms()).execute(&mut session.conn).await.map_err(failed)?;
     }
+    free_void(session).await?;
     session.directory.stale = true;
     read(&mut session.conn).await
+}
+
+async fn free_void(session: &mut Session) -> Result<(), StoreError> {
+    let freed = sqlx::query(FREE_VOID).bind(session.start).execute(&mut session.conn).await;
+    freed.map(drop).map_err(unavailable("free what an earlier start had leased"))
 }
 
 /// Reads the catalog as it is at one moment.
@@ -156,6 +169,7 @@ pub(super) async fn set_destination_status(
     let disabled = disabled.map(DisabledReason::as_str);
     let set = sqlx::query(SET_STATUS).bind(cells.int("seq")?).bind(declared).bind(disabled).bind(paused);
     set.bind(now.as_ms()).execute(&mut session.conn).await.map_err(failed)?;
+    free_void(session).await?;
     let row = find().fetch_one(&mut session.conn).await.map_err(failed)?;
     Ok(Some(StatusColumns::read(&Cells::new(&row, "destinations", "seq"))?.status()))
 }

@@ -244,6 +244,16 @@ impl Model {
         due.min()
     }
 
+    /// Frees what nobody works on any more and nobody will take, because its destination takes nothing.
+    pub(crate) fn free_stopped(&mut self, now: Timestamp) {
+        let is_stopped = |it: &ModelDelivery| self.statuses[&it.destination].shown() != DestinationStatus::Active;
+        let void = self.pending().filter(|(it, _, owner)| is_stopped(it) && self.is_void(*owner, now));
+        let void: Vec<_> = void.map(|(it, ..)| it.id).collect();
+        for it in self.deliveries.iter_mut().filter(|it| void.contains(&it.id)) {
+            it.sending = Sending::Pending { due: it.planned_at, owner: 0 };
+        }
+    }
+
     /// Deliveries whose lifetime is over and that nobody works on, free or behind others.
     pub(crate) fn expired(&self, now: Timestamp) -> Vec<DeliveryId> {
         self.pending().filter(|(it, _, owner)| *owner <= 0 && it.ends_at <= now).map(|(it, ..)| it.id).collect()

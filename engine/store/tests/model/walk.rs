@@ -281,6 +281,14 @@ impl<G: Ground> Walk<G> {
             }
         }
         assert_eq!(answer, Some(status.shown()), "the status of destination {n}");
+        self.free_stopped();
+    }
+
+    /// Where there is one engine, it knows as soon as a destination is stopped that nobody will take what an earlier start had.
+    fn free_stopped(&mut self) {
+        if G::ALIVE_FOR.is_none() {
+            self.model.free_stopped(self.now);
+        }
     }
 
     async fn declare(&mut self) {
@@ -291,6 +299,7 @@ impl<G: Ground> Walk<G> {
             let status = self.model.statuses.get_mut(&destination(n)).expect("a destination of the scenery");
             status.declared = Some(destination(n)) != left_out;
         }
+        self.free_stopped();
     }
 
     /// Retention, one round or as many as it takes.

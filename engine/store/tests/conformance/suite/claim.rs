@@ -1,6 +1,7 @@
 //! Finding out what waits, claiming it and giving it back.
 
 use weft_core::delivery::RequestParts;
+use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::event::Header;
 use weft_core::id::DeliveryId;
 use weft_core::time::Timestamp;
@@ -10,7 +11,9 @@ use weft_store::replay::NewEventReplay;
 use weft_store::work::{FirstWay, Lease, PassKey, Waiting, Want};
 
 use super::Scene;
-use crate::scene::{LEASE_MS, LIFETIME, at, delivery, destination, event, kept, replay_id, routed, uuid, waiting};
+use crate::scene::{
+    LEASE_MS, LIFETIME, at, declaration, delivery, destination, event, kept, replay_id, routed, uuid, waiting,
+};
 
 fn id(n: u128) -> DeliveryId {
     DeliveryId::from_uuid(uuid(n))
@@ -235,6 +238,30 @@ async fn what_a_disabled_destination_holds_dies_at_its_lifetime() {
     let state = scene.delivery_state(event(10).id, id(10_001)).await;
     assert_eq!(state, DeliveryState::Dead { at: end, reason: "lifetime".to_owned(), replayed_by: None });
     assert_eq!(held.len(), 1);
+    scene.is_sound().await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_start_held_dies_at_its_lifetime_where_nobody_claims_any_more() {
+    let scene = Scene::new().await;
+    scene.keep(vec![routed(10, &[1, 2, 3])]).await;
+    for n in 1..=3 {
+        assert_eq!(scene.claim(n, at(0)).await.len(), 1);
+    }
+    let stop = async |scene: &Scene, n, status| {
+        scene.store.set_destination_status(destination(n), status, at(1)).await.expect("set").expect("a destination")
+    };
+    stop(&scene, 1, DestinationStatus::Paused).await;
+    let scene = scene.restarted(at(2)).await;
+    scene.store.declare(declaration(), at(2)).await.expect("the catalog");
+    stop(&scene, 2, DestinationStatus::Disabled(DisabledReason::Operator)).await;
+    let end = at(0).plus(LIFETIME);
+    assert_eq!(scene.claim(3, at(3)).await.len(), 1, "this one is in this start's hands");
+    assert_eq!(scene.store.expire_deliveries(100, end).await.expect("expire"), 2);
+    for n in 1..=2 {
+        let state = scene.delivery_state(event(10).id, id(10_000 + n)).await;
+        assert_eq!(state, DeliveryState::Dead { at: end, reason: "lifetime".to_owned(), replayed_by: None });
+    }
     scene.is_sound().await;
 }
 
