@@ -17,8 +17,11 @@ use crate::error::OpenError;
 /// commit of one event still writes few of them.
 const PAGE_BYTES: u32 = 8192;
 
-/// Pages in the write-ahead log before a commit copies them into the database: 32 MiB, so that copying is rare and large.
+/// Pages in the write-ahead log before a commit copies them into the database, where no engine works on it.
 const WAL_PAGES: &str = "4000";
+
+/// Bytes that the log keeps when it begins anew: whatever made it longer, e.g. somebody's long look, is over.
+const WAL_KEPT_BYTES: &str = "67108864";
 
 /// Kibibytes of page cache per connection, as SQLite wants it (negative); the writer's working set fits in.
 const WRITER_CACHE: &str = "-16384";
@@ -55,7 +58,7 @@ pub(crate) async fn writer(path: &Path) -> Result<SqliteConnection, OpenError> {
     Ok(conn)
 }
 
-/// Opens the writer's own connection to a database that [`writer`] has made, with the same settings.
+/// Opens an engine's own connection to a database that [`writer`] has made, with the same settings but those of the log.
 pub(super) fn direct(path: &Path) -> Result<rusqlite::Connection, OpenError> {
     let failed = |source: rusqlite::Error| OpenError::Database {
         doing: "open for writing",
@@ -71,7 +74,9 @@ pub(super) fn direct(path: &Path) -> Result<rusqlite::Connection, OpenError> {
         ("ignore_check_constraints", "ON"),
         ("foreign_keys", "OFF"),
         ("synchronous", "FULL"),
-        ("wal_autocheckpoint", WAL_PAGES),
+        // Never in a commit: see `Checkpointer`.
+        ("wal_autocheckpoint", "0"),
+        ("journal_size_limit", WAL_KEPT_BYTES),
         ("cache_size", WRITER_CACHE),
         // What a part of a commit would undo: a few pages, for which no file is worth making.
         ("temp_store", "MEMORY"),
@@ -89,6 +94,11 @@ pub(super) fn direct(path: &Path) -> Result<rusqlite::Connection, OpenError> {
 /// Some settings answer, and some do not.
 fn no_answer(error: rusqlite::Error) -> rusqlite::Result<()> {
     if matches!(error, rusqlite::Error::QueryReturnedNoRows) { Ok(()) } else { Err(error) }
+}
+
+/// Leaves the log to the [`Checkpointer`](super::checkpoint::Checkpointer).
+pub(super) async fn leave_log(conn: &mut SqliteConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("PRAGMA wal_autocheckpoint = 0").execute(conn).await.map(drop)
 }
 
 /// Opens the connections that read beside the writer.

@@ -3,6 +3,7 @@
 pub(crate) mod backup;
 mod catalog;
 pub(crate) mod check;
+mod checkpoint;
 pub(crate) mod connect;
 mod dead_letters;
 mod deliveries;
@@ -41,6 +42,7 @@ use weft_core::id::{DeliveryId, DestinationId, EventId, PluginId, TenantId};
 use weft_core::name::Name;
 use weft_core::time::Timestamp;
 
+use self::checkpoint::Checkpointer;
 use self::leased_rows::LeasedRows;
 use self::lock::EngineLock;
 use self::prune::Retention;
@@ -91,7 +93,9 @@ impl SqliteStore {
         connect::migrate(&mut conn, path).await?;
         connect::refuse_half_moved(&mut conn, path).await?;
         let direct = connect::direct(path)?;
-        let session = session(conn, direct, path, options, lock).await.map_err(connect::database(path, "start on"))?;
+        let checkpointer = Checkpointer::start(path.to_owned())?;
+        let session = session(conn, direct, checkpointer, path, options, lock).await;
+        let session = session.map_err(connect::database(path, "start on"))?;
         let start = session.start;
         let readers = connect::readers(path, options.readers).await?;
         let (writer, ()) = Writer::spawn(async move || Ok((session, ()))).await?;
@@ -345,16 +349,19 @@ impl SqliteStore {
 async fn session(
     mut conn: SqliteConnection,
     direct: rusqlite::Connection,
+    checkpointer: Checkpointer,
     path: &Path,
     options: &StoreOptions,
     lock: EngineLock,
 ) -> Result<Session, sqlx::Error> {
+    connect::leave_log(&mut conn).await?;
     let started = sqlx::query(START).bind(options.now.as_ms()).execute(&mut conn).await?;
     Ok(Session {
         numbers: Numbers::load(&mut conn).await?,
         directory: session::directory(&mut conn).await?,
         conn,
         direct,
+        checkpointer,
         is_rare: false,
         path: path.to_owned(),
         start: started.last_insert_rowid(),

@@ -8,6 +8,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tracing::warn;
 use weft_core::id::{DeliveryId, DestinationId, TenantId};
 
+use super::checkpoint::Checkpointer;
 use super::leased_rows::LeasedRows;
 use super::lock::EngineLock;
 use super::prune::Retention;
@@ -51,6 +52,7 @@ pub(super) struct Session {
     pub(super) conn: SqliteConnection,
     /// For what every commit does: no other thread stands between it and the file.
     pub(super) direct: rusqlite::Connection,
+    pub(super) checkpointer: Checkpointer,
     /// Whether the transaction at hand is that of `conn`; there is one at a time.
     pub(super) is_rare: bool,
     pub(super) path: PathBuf,
@@ -91,6 +93,7 @@ impl writer::Session for Session {
         }
         let opened = connect::writer(&self.path).await;
         self.conn = opened.map_err(|error| failed(sqlx::Error::Configuration(Box::new(error))))?;
+        connect::leave_log(&mut self.conn).await.map_err(failed)?;
         sqlx::query(BEGIN).execute(&mut self.conn).await.map_err(failed)?;
         Ok(())
     }
@@ -123,7 +126,14 @@ impl writer::Session for Session {
         }
     }
 
+    async fn rest(&mut self) {
+        if let Err(error) = self.checkpointer.look(&self.direct) {
+            warn!(error = &error as &dyn std::error::Error, "the log was not copied; it grows meanwhile");
+        }
+    }
+
     async fn close(self) {
+        drop(self.checkpointer);
         drop(self.direct);
         if let Err(error) = self.conn.close().await {
             warn!(%error, "the database did not close cleanly; the next start repairs it");

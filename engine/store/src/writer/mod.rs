@@ -193,6 +193,7 @@ async fn run<S: Session>(mut session: S, mut commands: mpsc::Receiver<Command<S>
         done = usual.close.take();
         commit(&mut session, usual, false).await;
         commit(&mut session, rare, true).await;
+        session.rest().await;
     }
     commands.close();
     let patience = session.patience();

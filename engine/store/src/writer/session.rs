@@ -15,7 +15,7 @@ pub(crate) type Answers<O> = Result<Vec<Result<O, StoreError>>, StoreError>;
 
 /// A writer's connection with what it keeps in memory. The writer owns it.
 ///
-/// Every operation but `begin`, `close` and `settle` runs within a transaction, and takes all asks of its kind at once.
+/// Every operation but `begin`, `settle`, `rest` and `close` runs within a transaction, and takes all asks of its kind at once.
 pub(crate) trait Session: Send + Sized + 'static {
     /// What names a claimed row.
     type Row: Send + Sync + 'static;
@@ -54,6 +54,11 @@ pub(crate) trait Session: Send + Sized + 'static {
 
     /// Reads again what a job of this commit has made stale.
     fn settle(&mut self) -> impl Future<Output = ()> + Send;
+
+    /// Does between commits what nobody waits for.
+    fn rest(&mut self) -> impl Future<Output = ()> + Send {
+        std::future::ready(())
+    }
 
     /// Closes the connection and gives back what keeps other engines out.
     fn close(self) -> impl Future<Output = ()> + Send;

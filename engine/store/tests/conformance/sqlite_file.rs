@@ -130,6 +130,32 @@ async fn what_retention_frees_is_taken_by_what_comes_and_moves_no_pages() {
     assert!(then <= full + full / 20, "{then} pages, and {full} before");
 }
 
+#[tokio::test]
+async fn the_log_is_copied_beside_the_writer_and_begins_anew() {
+    let scene = Scene::new().await;
+    let log = scene.engine.folder.path().join("weft.db-wal");
+    let big = |n: u128| {
+        let body = bytes::Bytes::from(vec![b'x'; 64 * 1024]);
+        kept(weft_core::event::Event { body, ..(*event(n)).clone() }.into(), FirstWay::NoDestination)
+    };
+    // Several at a time, so that there always is another commit.
+    let mut senders = tokio::task::JoinSet::new();
+    for sender in 0..8 {
+        let events: Vec<_> = (0..800).map(|n| big(10_000 + sender * 1_000 + n)).collect();
+        let store = scene.store.clone();
+        senders.spawn(async move {
+            for event in events {
+                store.keep(vec![event], at(0)).await.expect("keep");
+            }
+        });
+    }
+    senders.join_all().await;
+    // 400 MiB were written. Copying begins at 32 MiB, and what comes meanwhile is on top of that.
+    let bytes = std::fs::metadata(&log).expect("the log is there").len();
+    assert!(bytes < 200 << 20, "the log is {bytes} bytes long");
+    scene.is_sound().await;
+}
+
 async fn pages(scene: &Scene) -> i64 {
     scene.engine.ask("PRAGMA page_count").await.parse().expect("a number of pages")
 }
