@@ -4,7 +4,7 @@
 use weft_private_postgres::{Durability, Options, PrivatePostgres, Stop};
 use weft_tests::{Engine, Launch, Site, within};
 
-use super::orders::{Orders, is_ready_again, is_refused_for_now};
+use super::orders::{Orders, is_not_ready, is_ready_again, is_refused_for_now};
 
 /// The database of the engine.
 const DATABASE: &str = "weft";
@@ -46,6 +46,23 @@ async fn promise_1_and_2_a_server_that_stops_or_crashes_under_load_loses_nothing
         server.start_again().expect("it starts again");
         goes_on(&mut orders, &engine).await;
     }
+    orders.settle(engine, &site).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn promise_2_a_balancer_is_told_of_a_lost_server_though_nobody_sends_anything() {
+    let mut server = server();
+    let mut orders = Orders::none().await;
+    let site = site(&orders, &server);
+    let engine = Engine::start(&site).await;
+    server.stop(Stop::Immediate);
+    is_not_ready(&engine).await;
+    server.start_again().expect("it starts again");
+    is_ready_again(&engine).await;
+    // Where no heartbeat fell into the outage, the first commit finds that its connection is gone.
+    let loads = orders.begin(&engine);
+    orders.end(loads).await;
+    goes_on(&mut orders, &engine).await;
     orders.settle(engine, &site).await;
 }
 

@@ -105,6 +105,14 @@ pub(super) async fn is_refused_for_now(engine: &Engine<'_>, site: &Site) {
 
 /// Waits until a balancer is told to come back.
 pub(super) async fn is_ready_again(engine: &Engine<'_>) {
-    let ready = async { while Request::new("GET", "/readyz").send(engine.address()).await.status != 200 {} };
-    within("the engine is ready again", ready).await;
+    within("the engine is ready again", answers_ready_with(engine, 200)).await;
+}
+
+/// Waits until a balancer is told to look elsewhere, with nothing but its own question.
+pub(super) async fn is_not_ready(engine: &Engine<'_>) {
+    within("the engine says that it is not ready", answers_ready_with(engine, 503)).await;
+}
+
+async fn answers_ready_with(engine: &Engine<'_>, status: u16) {
+    while Request::new("GET", "/readyz").send(engine.address()).await.status != status {}
 }

@@ -2,10 +2,11 @@
 //!
 //! Nothing rests on it: a word that is lost, or a listener that is away, costs the time until the claims look by themselves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// What engines tell each other in a commit that leaves free work behind. The payload is the start that says it.
@@ -19,21 +20,35 @@ const TRY_AGAIN_AFTER: Duration = Duration::from_secs(1);
 pub(super) struct Listener {
     task: JoinHandle<()>,
     heard: watch::Receiver<u64>,
+    /// Told when the server has been silent.
+    anew: Arc<Notify>,
 }
 
 impl Listener {
     /// Listens on a connection of `pool` to all starts but `start`.
     pub(super) fn spawn(pool: PgPool, start: i64) -> Self {
         let (said, heard) = watch::channel(0);
+        let anew = Arc::new(Notify::new());
+        let silence = Arc::clone(&anew);
         let task = tokio::spawn(async move {
             loop {
-                if let Err(error) = listen(&pool, start, &said).await {
-                    tracing::debug!(%error, "not listening to other engines at present");
+                tokio::select! {
+                    () = silence.notified() => {}
+                    Err(error) = listen(&pool, start, &said) => {
+                        tracing::debug!(%error, "not listening to other engines at present");
+                    }
+                    // The server has closed the connection.
+                    else => {}
                 }
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }
         });
-        Self { task, heard }
+        Self { task, heard, anew }
+    }
+
+    /// Listens on another connection: one that only hears never finds out that nobody speaks at its other end.
+    pub(super) fn listen_anew(&self) {
+        self.anew.notify_one();
     }
 
     pub(super) fn wakes(&self) -> watch::Receiver<u64> {

@@ -121,9 +121,13 @@ impl PostgresStore {
     }
 
     pub(crate) async fn keep_alive(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.shared.writer.write(move |session| Box::pin(session.keep_alive(now))).await?;
-        // Its session may have lost its connection, with something to give back, and nobody may be sending events.
-        self.shared.intake.write(|_| Box::pin(std::future::ready(Ok(())))).await
+        let alive = self.shared.writer.write(move |session| Box::pin(session.keep_alive(now))).await;
+        if alive.is_err() {
+            self.shared.listener.listen_anew();
+        }
+        // Its session may have lost its connection too, with something to give back, and nobody may be sending events.
+        let intake = self.shared.intake.write(|_| Box::pin(std::future::ready(Ok(())))).await;
+        alive.and(intake)
     }
 
     pub(crate) async fn keep(&self, events: Vec<KeepEvent>, now: Timestamp) -> Result<Vec<Ingested>, StoreError> {

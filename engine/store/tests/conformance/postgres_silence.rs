@@ -19,6 +19,9 @@ use crate::scene::{at, declaration, delivery, event, finished, kept, waiting};
 /// How long these stores wait for an answer: long for a server on this machine.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
+/// After which a listener that has not come back never will: it tries every second.
+const PATIENCE: Duration = Duration::from_secs(30);
+
 /// Calls that a store may fail once its server answers again: its writers and its readers each have connections to replace.
 const TRIES_MAX: u32 = 20;
 
@@ -152,6 +155,20 @@ async fn promise_2_what_cannot_be_given_back_while_the_server_is_silent_is_free_
     assert_eq!(scene.claim(1, at(1)).await.len(), 1, "nobody has it in memory");
     assert_eq!(scene.claim_passes(9, at(1)).await.len(), 1);
     scene.is_sound().await;
+}
+
+#[tokio::test]
+async fn promise_2_after_a_silence_other_engines_are_heard_on_another_connection() {
+    let (scene, cable) = scene().await;
+    let mut wakes = scene.store.wakes();
+    // Its own words say nothing to an engine, so this is the first look, which every connection begins with.
+    wakes.changed().await.expect("it listens");
+    cable.is_cut(true);
+    is_unavailable(scene.store.keep_alive(at(0)).await);
+    cable.is_cut(false);
+    is_back(&scene).await;
+    let heard = tokio::time::timeout(PATIENCE, wakes.changed()).await;
+    heard.expect("it listens anew").expect("it listens");
 }
 
 #[tokio::test]
