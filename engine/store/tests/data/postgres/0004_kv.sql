@@ -1,0 +1,8 @@
+-- One plugin keeps a value for ever and one that has expired, one of the tenant's own something empty under a key that is no
+-- word, and one has nothing left.
+INSERT INTO kv (tenant, plugin, key, value, expires_at) VALUES
+    (1, 'operator/count', 'count', '12', NULL),
+    (1, 'operator/count', 'seen', '1', 1760000000500),
+    (1, 'count', '\xc3bc00', '', 1760604800500);
+INSERT INTO kv_usage (tenant, plugin, entries, bytes) VALUES
+    (1, 'operator/count', 2, 12), (1, 'count', 1, 3), (1, 'operator/dedupe', 0, 0);
