@@ -14,7 +14,7 @@ use crate::scenery::{DESTINATIONS, destination, destination_name, tenant, tenant
 use crate::walk::Walk;
 
 impl<G: Ground> Walk<G> {
-    /// Compares what a step has changed, one other event, and what waits.
+    /// Compares what a step has changed, one other event, one key of a plugin, and what waits.
     pub(crate) async fn compare_step(&mut self) {
         let mut touched = std::mem::take(&mut self.touched);
         touched.extend(self.dice.one(&self.model.events).map(|it| it.event.id));
@@ -23,6 +23,7 @@ impl<G: Ground> Walk<G> {
         for id in touched {
             self.compare_event(id).await;
         }
+        self.compare_a_key().await;
         assert_eq!(self.store.counts().await.expect("counts"), counts(&self.model));
         let due = self.store.next_pass_due(self.now).await.expect("due");
         let expected = self.model.first_due(self.model.waiting_passes().map(|(_, due, owner)| (due, owner)), self.now);
@@ -41,7 +42,7 @@ impl<G: Ground> Walk<G> {
         assert_eq!(waiting, expected, "where deliveries wait");
     }
 
-    /// Compares every event, the list of dead letters, the catalog and the check.
+    /// Compares every event, the list of dead letters, what plugins keep, the catalog and the check.
     pub(crate) async fn compare_everything(&mut self) {
         self.note("look at everything");
         let ids: Vec<_> = self.model.events.iter().map(|it| it.event.id).collect();
@@ -49,6 +50,7 @@ impl<G: Ground> Walk<G> {
             self.compare_event(id).await;
         }
         self.compare_dead_letters().await;
+        self.compare_keys().await;
         let catalog = self.store.catalog().await.expect("catalog");
         for it in catalog.tenants.iter().flat_map(|tenant| &tenant.destinations) {
             assert_eq!(it.status, self.model.statuses[&it.id].shown(), "destination {}", it.name);

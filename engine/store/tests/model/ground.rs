@@ -7,7 +7,8 @@ use tempfile::TempDir;
 use weft_core::time::Timestamp;
 use weft_private_postgres::TestDatabase;
 use weft_store::check::CheckReport;
-use weft_store::{ALIVE_FOR, PostgresAt, Store, StoreAt, StoreOptions};
+use weft_store::transfer::StoreAddress;
+use weft_store::{ALIVE_FOR, PostgresAt, Progress, Store, StoreAt, StoreOptions};
 
 /// What a walk needs of the database behind a store. Engines are told apart by the numbers of their nodes, from 0.
 pub(crate) trait Ground {
@@ -29,6 +30,9 @@ pub(crate) trait Ground {
     /// Cuts an engine's connections; answers whether there are any.
     fn cut(&self, node: usize) -> bool;
 
+    /// Moves everything that is in the store to a new one, while no engine is open.
+    fn move_elsewhere(&mut self, now: Timestamp) -> impl Future<Output = ()>;
+
     /// Checks the store beside the engines.
     fn check(&self) -> impl Future<Output = CheckReport>;
 }
@@ -47,6 +51,10 @@ impl SqliteGround {
     fn path(&self) -> PathBuf {
         self.folder.path().join("weft.db")
     }
+}
+
+async fn transfer(from: StoreAddress, to: StoreAddress, now: Timestamp) {
+    Store::transfer(&from, &to, now, &Progress::default()).await.expect("moved");
 }
 
 fn folder() -> TempDir {
@@ -81,6 +89,12 @@ impl Ground for SqliteGround {
         false
     }
 
+    async fn move_elsewhere(&mut self, now: Timestamp) {
+        let after = Self::new();
+        transfer(StoreAddress::Sqlite(self.path()), StoreAddress::Sqlite(after.path()), now).await;
+        *self = after;
+    }
+
     async fn check(&self) -> CheckReport {
         let mut snapshot = Store::open_snapshot(&self.path()).await.expect("a snapshot");
         snapshot.check().await.expect("check")
@@ -96,11 +110,15 @@ pub(crate) struct PostgresGround {
 
 impl PostgresGround {
     pub(crate) fn new(nodes: usize) -> Self {
+        Self { database: Self::database(), nodes }
+    }
+
+    fn database() -> TestDatabase {
         let database = TestDatabase::create().expect("a database for the test");
         // No test cuts its power, and to wait for the disk would be most of a walk.
         let name = database.query("SELECT current_database()").expect("a database has a name");
         database.query(&format!("ALTER DATABASE {name} SET synchronous_commit = off")).expect("its owner may");
-        Self { database, nodes }
+        database
     }
 
     fn at(&self, node: usize) -> StoreAt {
@@ -138,6 +156,14 @@ impl Ground for PostgresGround {
         );
         self.database.query(&cut).expect("a superuser may");
         true
+    }
+
+    /// By way of a file, so that every way there is has been gone.
+    async fn move_elsewhere(&mut self, now: Timestamp) {
+        let (file, after) = (SqliteGround::new(), Self::database());
+        transfer(StoreAddress::Postgres(self.database.url()), StoreAddress::Sqlite(file.path()), now).await;
+        transfer(StoreAddress::Sqlite(file.path()), StoreAddress::Postgres(after.url()), now).await;
+        self.database = after;
     }
 
     async fn check(&self) -> CheckReport {

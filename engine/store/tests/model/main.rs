@@ -7,6 +7,7 @@
 mod compare;
 mod dice;
 mod ground;
+mod keeping;
 mod lanes;
 mod letters;
 mod model;

@@ -14,6 +14,7 @@ use weft_core::time::Timestamp;
 use weft_store::history::PassRecord;
 use weft_store::work::{Ingested, Lease, PassKey};
 
+use crate::keeping::ModelEntry;
 use crate::lanes::BEHIND;
 
 /// How long a key is remembered, in milliseconds.
@@ -132,6 +133,8 @@ pub(crate) struct Model {
     pub(crate) replays: Vec<ModelReplay>,
     pub(crate) deliveries: Vec<ModelDelivery>,
     pub(crate) keys: HashMap<(TenantId, String, String), Remembered>,
+    /// What plugins keep.
+    pub(crate) entries: Vec<ModelEntry>,
     pub(crate) statuses: HashMap<DestinationId, ModelStatus>,
     pub(crate) bodies_made: u64,
     pub(crate) places: u64,
@@ -200,6 +203,15 @@ impl Model {
                 let replay = self.replays.iter_mut().find(|it| it.id == replay)?;
                 Some((&mut replay.line, &mut replay.passes))
             }
+        }
+    }
+
+    /// Puts what waits for a pass back in line, where it stood before anybody took it.
+    pub(crate) fn put_back(&mut self, key: PassKey) {
+        let replay = self.replays.iter().find(|it| Some(it.id) == key.replay).map(|it| it.created_at);
+        let since = replay.or_else(|| self.event(key.event).map(|it| it.event.received_at));
+        if let (Some(since), Some((line, _))) = (since, self.line_mut(key)) {
+            *line = Line::Waiting { due: since, owner: 0 };
         }
     }
 

@@ -1,4 +1,4 @@
-//! What walks are about: two tenants, four destinations, and events, plans and attempts made by chance.
+//! What walks are about: two tenants, four destinations, two plugins, and events, plans and attempts made by chance.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,6 +11,7 @@ use weft_core::delivery::{DeadDelivery, RequestParts};
 use weft_core::digest::Digest;
 use weft_core::event::{DedupeKey, Event, Header, NewEvent};
 use weft_core::id::{DeliveryId, DestinationId, EventId, KeyId, TenantId};
+use weft_core::name::PluginRef;
 use weft_core::ordering_key::OrderingKey;
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
@@ -27,6 +28,19 @@ pub(crate) const LEASE: Duration = Duration::from_secs(60);
 
 /// A destination of the scenery: its number, its tenant's, its name.
 pub(crate) const DESTINATIONS: [(u128, u128, &str); 4] = [(1, 1, "a"), (2, 1, "b"), (3, 1, "c"), (4, 2, "x")];
+
+/// How many tenants there are, numbered from 1.
+pub(crate) const TENANTS: u64 = 2;
+
+/// Plugins that keep something: two with one name.
+pub(crate) const PLUGINS: [&str; 2] = ["operator/count", "count"];
+
+/// The keys under which they do.
+pub(crate) const KEYS: [&str; 4] = ["k", "K", "k\0", "schl\u{fc}ssel"];
+
+pub(crate) fn plugin(place: usize) -> PluginRef {
+    PLUGINS[place].parse().expect("a plugin")
+}
 
 pub(crate) fn tenant(n: u128) -> TenantId {
     TenantId::from_uuid(Uuid::from_u128(0x0190_0000_0000_7000_8000_0000_0001_0000 + n))

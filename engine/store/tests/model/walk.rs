@@ -1,11 +1,13 @@
 //! A walk: one step after the other, each done by the store and by the model, and both compared.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::time::Duration;
 
 use weft_core::destination::{DestinationStatus, DisabledReason};
 use weft_core::id::{DeliveryId, EventId, TenantId};
+use weft_core::kv::KvTouch;
 use weft_core::time::Timestamp;
+use weft_store::upkeep::Pruned;
 use weft_store::work::{Lease, PassKey};
 use weft_store::{Store, StoreError};
 
@@ -27,12 +29,15 @@ const HANDS: usize = 60;
 const TRIES_MAX: u32 = 5;
 
 /// A pass in somebody's hands.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct HeldPass {
     pub(crate) key: PassKey,
     pub(crate) tenant: TenantId,
     pub(crate) number: u32,
     pub(crate) lease: Lease,
+    pub(crate) began: Timestamp,
+    /// What it has found under keys.
+    pub(crate) kv: Vec<KvTouch>,
 }
 
 /// A delivery in somebody's hands.
@@ -58,6 +63,8 @@ pub(crate) struct Walk<G> {
     pub(crate) deliveries: VecDeque<HeldDelivery>,
     /// Events that this step has changed.
     pub(crate) touched: Vec<EventId>,
+    /// When entries of plugins expire, all that there ever were.
+    pub(crate) expiries: HashSet<Timestamp>,
     diary: Diary,
 }
 
@@ -107,6 +114,7 @@ impl<G: Ground> Walk<G> {
             passes: VecDeque::new(),
             deliveries: VecDeque::new(),
             touched: Vec::new(),
+            expiries: HashSet::new(),
             diary: Diary { seed, step: 0, last: VecDeque::new() },
         };
         walk.model.start = walk.store.start_number();
@@ -191,7 +199,7 @@ impl<G: Ground> Walk<G> {
     }
 
     async fn step(&mut self) {
-        match self.dice.below(114) {
+        match self.dice.below(124) {
             0..18 => self.keep().await,
             18..30 => self.claim_passes().await,
             30..47 => self.finish_passes().await,
@@ -210,6 +218,8 @@ impl<G: Ground> Walk<G> {
             108 => self.restart().await,
             109 => self.die().await,
             110 => self.lose_connections().await,
+            111 => self.move_elsewhere().await,
+            112..121 => self.look_at_keys().await,
             _ => self.keep_alive().await,
         }
     }
@@ -224,6 +234,25 @@ impl<G: Ground> Walk<G> {
     async fn die(&mut self) {
         self.note("die");
         self.store = self.ground.die(&self.store, self.node, self.now).await;
+        self.started();
+    }
+
+    /// Everything goes to another place, and the engines after it.
+    async fn move_elsewhere(&mut self) {
+        self.note("move");
+        self.store.close().await;
+        for (_, store) in &self.others {
+            store.close().await;
+        }
+        self.ground.move_elsewhere(self.now).await;
+        // Their starts are over, and what those have leased is void.
+        self.model.alive.clear();
+        for place in 0..self.others.len() {
+            let store = self.ground.open(self.others[place].0, self.now).await;
+            self.heard_of(store.start_number());
+            self.others[place].1 = store;
+        }
+        self.store = self.ground.open(self.node, self.now).await;
         self.started();
     }
 
@@ -314,6 +343,14 @@ impl<G: Ground> Walk<G> {
             let pruned = self.store.prune(before, limit, self.now).await.expect("prune");
             assert!(pruned.events <= u64::from(limit), "{pruned:?}");
             (events, deliveries) = (events + pruned.events, deliveries + pruned.deliveries);
+            // A round that gives space back removes nothing at all.
+            if pruned != (Pruned { more: pruned.more, ..Pruned::default() }) {
+                assert_eq!(
+                    pruned.kv,
+                    self.model.forget(self.now, limit),
+                    "entries that are gone, of those that had expired"
+                );
+            }
             if !pruned.more {
                 break;
             }

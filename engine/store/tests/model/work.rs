@@ -4,6 +4,7 @@ use weft_core::attempt::Attempt;
 use weft_core::decide::NextStep;
 use weft_core::delivery::RequestParts;
 use weft_core::id::{DeliveryId, DestinationId, EventId, ReplayId};
+use weft_core::kv::KvTouch;
 use weft_core::plan::BodyRef;
 use weft_core::time::Timestamp;
 use weft_core::trace::PassTrace;
@@ -70,7 +71,7 @@ impl<G: Ground> Walk<G> {
         };
         if let FirstWay::Pass { lease: Some(lease) } = keep.way {
             let key = PassKey { event: id, replay: None };
-            self.hold_pass(HeldPass { key, tenant: event.tenant, number: 1, lease });
+            self.hold_pass(HeldPass { key, tenant: event.tenant, number: 1, lease, began: self.now, kv: Vec::new() });
         }
         self.model.events.push(ModelEvent { event, line, place, passes: Vec::new(), replayed_by: None });
         let FirstWay::Routed(planned) = keep.way else { return Ingested::New };
@@ -148,7 +149,8 @@ impl<G: Ground> Walk<G> {
             let event = &self.model.event(key.event).expect("its event").event;
             assert_eq!(format!("{:?}", work.event), format!("{event:?}"));
             self.touched.push(key.event);
-            self.hold_pass(HeldPass { key, tenant: work.event.tenant, number: work.number, lease });
+            let (tenant, number, began) = (work.event.tenant, work.number, self.now);
+            self.hold_pass(HeldPass { key, tenant, number, lease, began, kv: Vec::new() });
             let (line, _) = self.model.line_mut(key).expect("a pass of the model");
             *line = Line::Waiting { due: lease.until, owner: lease.owner };
             taken.push(key);
@@ -188,9 +190,11 @@ impl<G: Ground> Walk<G> {
             let Some(held) = self.some_pass() else { break };
             let owner = if held.tenant == tenant(1) { 1 } else { 2 };
             let end = scenery::end(&mut self.dice, &mut self.ids, owner, self.now, lease);
-            finished.push(self.finished(held, end));
+            let kv = self.touched_keys(&held).await;
+            finished.push(self.finished(&held, kv, end));
         }
-        self.note(&format!("finish {:?}", finished.iter().map(|it| (it.key, it.number, &it.end)).collect::<Vec<_>>()));
+        let handed_in: Vec<_> = finished.iter().map(|it| (it.key, it.number, &it.kv, &it.end)).collect();
+        self.note(&format!("finish {handed_in:?}"));
         let answers = self.store.finish_passes(finished.clone()).await.expect("finish");
         assert_eq!(answers.len(), finished.len());
         let mut seen = Vec::new();
@@ -202,17 +206,17 @@ impl<G: Ground> Walk<G> {
         }
     }
 
-    fn finished(&mut self, held: HeldPass, end: PassEnd) -> FinishedPass {
+    fn finished(&mut self, held: &HeldPass, kv: Vec<KvTouch>, end: PassEnd) -> FinishedPass {
         FinishedPass {
             key: held.key,
             tenant: held.tenant,
             ordering_key: self.model.event(held.key.event).and_then(|it| it.event.ordering_key.clone()),
             number: held.number,
             lease: held.lease,
-            started_at: self.now.minus(std::time::Duration::from_millis(2)),
+            started_at: held.began,
             ended_at: self.now,
             trace: PassTrace { steps: Vec::new(), notes: vec![format!("note {}", self.dice.below(100))] },
-            kv: Vec::new(),
+            kv,
             end,
         }
     }
@@ -224,7 +228,7 @@ impl<G: Ground> Walk<G> {
         }
         let place = self.dice.place(self.passes.len());
         let keeps = self.dice.chance(20);
-        let mut held = if keeps { self.passes.get(place).copied() } else { self.passes.remove(place) }?;
+        let mut held = if keeps { self.passes.get(place).cloned() } else { self.passes.remove(place) }?;
         match self.dice.below(30) {
             0 => held.number += 1,
             1 => held.lease.until = held.lease.until.plus(std::time::Duration::from_millis(1)),
@@ -236,11 +240,17 @@ impl<G: Ground> Walk<G> {
 
     fn finish_in_model(&mut self, pass: FinishedPass, is_first: bool) -> Finished {
         let replay = pass.key.replay;
-        let Some((line, passes)) = self.model.line_mut(pass.key) else { return Finished::LeaseLost };
+        let Some((line, passes)) = self.model.line(pass.key) else { return Finished::LeaseLost };
         let Line::Waiting { due, owner } = *line else { return Finished::LeaseLost };
-        if !is_first || !Model::holds(pass.lease, due, owner) || passes.len() + 1 != pass.number as usize {
+        if !is_first || !Model::holds(pass.lease, due, owner) || passes + 1 != pass.number as usize {
             return Finished::LeaseLost;
         }
+        self.touched.push(pass.key.event);
+        if !self.model.reading_holds(&pass) {
+            self.model.put_back(pass.key);
+            return Finished::Conflict;
+        }
+        self.model.leave(&pass);
         let at = pass.ended_at;
         let (new_line, result) = match &pass.end {
             PassEnd::Routed { deliveries, .. } if deliveries.is_empty() => {
@@ -257,10 +267,10 @@ impl<G: Ground> Walk<G> {
             }
             PassEnd::Retry { at } => (Line::Waiting { due: *at, owner: 0 }, PassResult::Retry),
         };
+        let (line, passes) = self.model.line_mut(pass.key).expect("it waits");
         *line = new_line;
         let FinishedPass { key, tenant, ordering_key, number, started_at, ended_at, trace, end, .. } = pass;
         passes.push(PassRecord { replay, number, started_at, ended_at, result, trace });
-        self.touched.push(key.event);
         if let (PassResult::Dead, Some(replay)) = (result, replay) {
             let of = self.model.events.iter_mut().filter(|it| it.event.id == key.event);
             of.filter(|it| it.replayed_by == Some(replay)).for_each(|it| it.replayed_by = None);
@@ -428,13 +438,9 @@ impl<G: Ground> Walk<G> {
         self.store.release_passes(given.clone()).await.expect("release");
         for (key, lease) in given {
             self.touched.push(key.event);
-            let replays = self.model.replays.iter().find(|it| Some(it.id) == key.replay).map(|it| it.created_at);
-            let since = replays.or_else(|| self.model.event(key.event).map(|it| it.event.received_at));
-            let (Some(since), Some((line, _))) = (since, self.model.line_mut(key)) else { continue };
+            let Some((line, _)) = self.model.line(key) else { continue };
             match *line {
-                Line::Waiting { due, owner } if Model::holds(lease, due, owner) => {
-                    *line = Line::Waiting { due: since, owner: 0 };
-                }
+                Line::Waiting { due, owner } if Model::holds(lease, due, owner) => self.model.put_back(key),
                 Line::Waiting { .. } | Line::Routed { .. } | Line::Dropped { .. } | Line::Dead { .. } => {}
             }
         }
