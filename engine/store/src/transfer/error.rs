@@ -58,6 +58,15 @@ pub enum MoveError {
         /// The name of the engine.
         node: String,
     },
+    /// Another move writes into it.
+    #[error(
+        "another move works on the target {address}, or was cut off and the server still does what it asked for last: \
+         let it end, or wait a little"
+    )]
+    MoveRuns {
+        /// The target.
+        address: String,
+    },
     /// The target holds something that did not come from this move.
     #[error("the target {address} is not empty: name another one")]
     NotEmpty {

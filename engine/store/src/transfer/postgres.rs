@@ -1,6 +1,7 @@
 //! The way to a database on a Postgres server, and whether an engine works on it.
 
 use std::str::FromStr as _;
+use std::time::Duration;
 
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{ConnectOptions as _, PgConnection, Row as _};
@@ -10,6 +11,14 @@ use crate::postgres::connect;
 
 /// An engine that says it is alive. $1: now.
 const ALIVE: &str = "SELECT node FROM engine_starts WHERE alive_until > $1 ORDER BY number DESC LIMIT 1";
+
+/// The lock that a move holds on its target, as a file has one: it lives as long as the session.
+const MOVE_LOCK: i64 = 0x7765_6674_6d6f_7665;
+
+/// How often that lock is tried for, and the time between: two seconds, in which a server ends any session whose client was killed,
+/// unless the session itself waits for something.
+const LOCK_TRIES: u32 = 20;
+const LOCK_PAUSE: Duration = Duration::from_millis(100);
 
 /// Connects to the database.
 pub(super) async fn connect(url: &str) -> Result<PgConnection, sqlx::Error> {
@@ -26,6 +35,21 @@ pub(super) fn name(url: &str) -> String {
         // What cannot be read may hold a password anywhere.
         Err(_) => "of Postgres".to_owned(),
     }
+}
+
+/// Keeps other moves from the database for as long as `conn` lives; answers whether none works on it.
+///
+/// A server finishes what a move that was killed has asked for last, a commit too. Who went on before that would not see it, and
+/// write the same rows again.
+pub(super) async fn lock(conn: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    for _ in 0..LOCK_TRIES {
+        let taken = sqlx::query("SELECT pg_try_advisory_lock($1)").bind(MOVE_LOCK).fetch_one(&mut *conn).await?;
+        if taken.try_get(0)? {
+            return Ok(true);
+        }
+        tokio::time::sleep(LOCK_PAUSE).await;
+    }
+    Ok(false)
 }
 
 /// Makes the tables, if they are not there.

@@ -46,7 +46,7 @@ enum Engine {
 }
 
 impl Target {
-    /// Opens a store that no engine works on, and makes its tables.
+    /// Opens a store that no engine and no other move works on, and makes its tables.
     pub(super) async fn open(address: &StoreAddress, now: Timestamp) -> Result<Self, MoveError> {
         let name = || address.to_string();
         let engine = match address {
@@ -60,6 +60,9 @@ impl Target {
             StoreAddress::Postgres(url) => {
                 let connected = postgres::connect(url).await;
                 let mut conn = connected.map_err(|source| MoveError::Connect { address: name(), source })?;
+                if !postgres::lock(&mut conn).await.map_err(writing("store_move"))? {
+                    return Err(MoveError::MoveRuns { address: name() });
+                }
                 let migrated = postgres::migrate(&mut conn).await;
                 migrated.map_err(|source| MoveError::Layout { address: name(), source })?;
                 if let Some(node) = postgres::engine(&mut conn, now).await.map_err(writing("engine_starts"))? {
