@@ -82,8 +82,18 @@ impl Program {
 
     /// Asks it to stop, as a service manager does.
     pub fn ask_to_stop(&self) {
-        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
-        kill_process(id.expect("it runs"), Signal::TERM).expect("our own child");
+        self.signal(Signal::TERM);
+    }
+
+    /// Kills it with SIGKILL, and answers what it had said: nothing of it runs any more when this returns.
+    pub async fn kill(self) -> Said {
+        self.signal(Signal::KILL);
+        self.ended().await
+    }
+
+    /// Whether it has ended by itself.
+    pub fn is_over(&mut self) -> bool {
+        self.child.try_wait().expect("our own child").is_some()
     }
 
     /// Waits until it ends.
@@ -92,6 +102,11 @@ impl Program {
         let status = within("the program ends", self.child.wait()).await.expect("our own child");
         let stderr = within("the program's last words", self.stderr).await.expect("they are text");
         Said { code: status.code(), stdout: self.said, stderr }
+    }
+
+    fn signal(&self, signal: Signal) {
+        let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
+        kill_process(id.expect("it runs"), signal).expect("our own child");
     }
 }
 

@@ -70,7 +70,7 @@ impl Site {
         Self { store: Some(database.url()), _database: Some(database), ..self }
     }
 
-    /// Keeps everything in this database.
+    /// Keeps everything in this store: `sqlite:` and a file, or the URL of a database on Postgres.
     #[must_use]
     pub fn on(self, store: &str) -> Self {
         Self { store: Some(store.to_owned()), ..self }
@@ -151,9 +151,10 @@ impl Site {
 
     /// Where the store of the site is.
     pub fn store_at(&self) -> StoreAt {
-        match &self.store {
-            None => StoreAt::Sqlite(self.database()),
-            Some(url) => StoreAt::Postgres(PostgresAt { url: url.clone(), node: "audit".parse().expect("a name") }),
+        let Some(url) = &self.store else { return StoreAt::Sqlite(self.database()) };
+        match url.strip_prefix("sqlite:") {
+            Some(file) => StoreAt::Sqlite(PathBuf::from(file)),
+            None => StoreAt::Postgres(PostgresAt { url: url.clone(), node: "audit".parse().expect("a name") }),
         }
     }
 
