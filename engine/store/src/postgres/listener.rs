@@ -34,11 +34,11 @@ impl Listener {
             loop {
                 tokio::select! {
                     () = silence.notified() => {}
-                    Err(error) = listen(&pool, start, &said) => {
-                        tracing::debug!(%error, "not listening to other engines at present");
+                    heard = listen(&pool, start, &said) => {
+                        if let Err(error) = heard {
+                            tracing::debug!(%error, "not listening to other engines at present");
+                        }
                     }
-                    // The server has closed the connection.
-                    else => {}
                 }
                 tokio::time::sleep(TRY_AGAIN_AFTER).await;
             }

@@ -172,6 +172,18 @@ async fn promise_2_after_a_silence_other_engines_are_heard_on_another_connection
 }
 
 #[tokio::test]
+async fn promise_2_other_engines_are_heard_again_when_the_server_has_ended_that_connection() {
+    let scene = Scene::new().await;
+    let mut wakes = scene.store.wakes();
+    wakes.changed().await.expect("it listens");
+    let ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                 WHERE datname = current_database() AND query LIKE 'LISTEN%'";
+    assert_eq!(scene.engine.ask(ended).await, "1");
+    let heard = tokio::time::timeout(PATIENCE, wakes.changed()).await;
+    heard.expect("it listens anew").expect("it listens");
+}
+
+#[tokio::test]
 async fn promise_2_whoever_reads_from_a_silent_server_is_told_and_reads_again_when_it_answers() {
     let (scene, cable) = scene().await;
     scene.keep(vec![waiting(10)]).await;
